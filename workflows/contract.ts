@@ -1,0 +1,86 @@
+/** All that an outsider needs to talk to the workflows: names, ids, inputs, results, messages. */
+import { defineSearchAttributeKey } from '@temporalio/common';
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { Operation, OperationCause, OperationKind } from './domain/operation.ts';
+import type { TaskName } from './domain/decision.ts';
+
+/** One task queue a site. */
+export const taskQueueOf = (siteName: string): string => `dovekeeper/${siteName}`;
+
+/** The lock: one mover a source Backend. */
+export const moverIdOf = (siteName: string, sourceHost: string): string =>
+  `move-users-off/${siteName}/${sourceHost}`;
+
+/** Endless workflows (5-second tasks) and schedules bear the same kind of id. */
+export const taskIdOf = (siteName: string, task: TaskName): string => `${task}/${siteName}`;
+
+export const MOVER_WORKFLOW = 'moveUsersOff';
+
+export interface TaskInput {
+  readonly siteName: string;
+  readonly intervalSecs: number;
+}
+
+/** A request to the mover of one source Backend. Users are never named here. */
+export interface MoveRequest {
+  readonly operationId: string;
+  readonly siteName: string;
+  readonly kind: OperationKind;
+  readonly cause: OperationCause;
+  readonly sourceId: string;
+  readonly sourceHost: string;
+  /** Empty: `select-targets` decides. */
+  readonly targetIds: readonly string[];
+  /** Users to move; null: all. */
+  readonly maxUsers: number | null;
+  /** Share of the original count a round, 0 to 1. */
+  readonly stepRatio: number;
+  /** Seconds a user must have stayed; null: no limit (a critical Backend knows no cool time). */
+  readonly minLastMovedSecs: number | null;
+  /** Set the source offline once it is empty. */
+  readonly endsOffline: boolean;
+  /** Do not ask the source: write homes and end sessions at once. */
+  readonly isForced: boolean;
+  readonly requestedBy: string;
+  readonly reason: string;
+  readonly decisionId: string | null;
+}
+
+export type MoveAnswer =
+  | { readonly answer: 'accepted'; readonly operationId: string }
+  | { readonly answer: 'superseding'; readonly operationId: string; readonly supersededId: string }
+  | { readonly answer: 'refused'; readonly runningId: string; readonly reason: string };
+
+export interface ControlMessage {
+  /** Null: any running operation of this mover. */
+  readonly operationId: string | null;
+  readonly actor?: string;
+  readonly reason?: string;
+}
+
+export interface FollowUpMessage {
+  readonly operationId: string;
+  readonly retryChunks: readonly number[];
+  readonly forceChunks: readonly number[];
+}
+
+export const requestMoves = defineUpdate<MoveAnswer, [MoveRequest]>('requestMoves');
+export const pauseSignal = defineSignal<[ControlMessage]>('pause');
+export const resumeSignal = defineSignal<[ControlMessage]>('resume');
+/** Stop and keep what is moved. */
+export const cancelSignal = defineSignal<[ControlMessage]>('cancel');
+/** A healthy verdict ends a latched evacuation. */
+export const endEarlySignal = defineSignal<[ControlMessage]>('endEarly');
+export const setSpeedSignal = defineSignal<[ControlMessage & { readonly speedPercent: number }]>('setSpeed');
+export const retargetSignal = defineSignal<[ControlMessage & { readonly targetIds: readonly string[] }]>('retarget');
+export const followUpSignal = defineSignal<[FollowUpMessage]>('followUp');
+export const progressQuery = defineQuery<Operation | null>('progress');
+export const explainQuery = defineQuery<string>('explain');
+/** Wakes an endless task before its interval is over. */
+export const wakeSignal = defineSignal<[]>('wake');
+
+export const SEARCH_ATTRIBUTES = {
+  backend: defineSearchAttributeKey('DkBackend', 'KEYWORD'),
+  kind: defineSearchAttributeKey('DkKind', 'KEYWORD'),
+  site: defineSearchAttributeKey('DkSite', 'KEYWORD'),
+} as const;

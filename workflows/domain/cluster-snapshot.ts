@@ -1,0 +1,72 @@
+/** All facts that one decision was made from. */
+import type { BackendStatus } from './backend.ts';
+import type { Feature, FeatureState } from './feature-flag.ts';
+import type { AttemptWindow, BackendLoad, MetricsView } from './metrics.ts';
+import type { OperationCause, OperationKind, OperationState } from './operation.ts';
+import type { PolicySettings } from './policy-settings.ts';
+
+export const HEALTH_VERDICTS = ['healthy', 'degraded', 'critical', 'unknown'] as const;
+export type HealthVerdict = (typeof HEALTH_VERDICTS)[number];
+
+/** What we remember of a Backend between runs; a row of the controller store. */
+export interface BackendMemory {
+  readonly backendId: string;
+  readonly verdict: HealthVerdict;
+  readonly verdictSinceMs: number;
+  readonly lastPartialMoveAtMs: number | null;
+  readonly lastBalancedAtMs: number | null;
+  /** WRITETIME(status) of our own change to offline, microseconds; null: not set offline by us. */
+  readonly offlineWrittenAtMicros: number | null;
+  readonly offlineSinceMs: number | null;
+  /** When it was brought back online within the last hour, ascending. */
+  readonly returnedAtMs: readonly number[];
+  /** A cancelled automatic operation holds automation off this Backend until then. */
+  readonly operatorHoldUntilMs: number | null;
+}
+
+export interface RunningOperation {
+  readonly operationId: string;
+  readonly kind: OperationKind;
+  readonly cause: OperationCause;
+  readonly state: OperationState;
+  readonly stateReason: string | null;
+  readonly remaining: number;
+  readonly updatedAtMs: number;
+}
+
+export interface BackendFacts {
+  readonly id: string;
+  readonly host: string;
+  readonly status: BackendStatus;
+  readonly loadFactor: number;
+  readonly statusWrittenAtMicros: number | null;
+  readonly userCount: number | null;
+  readonly isDoveadmReachable: boolean;
+  readonly attempts: readonly AttemptWindow[];
+  readonly load: BackendLoad | null;
+  readonly memory: BackendMemory | null;
+  readonly operation: RunningOperation | null;
+  /** Effective states at this Backend where they differ from the site's. */
+  readonly features: Partial<Readonly<Record<Feature, FeatureState>>>;
+}
+
+export type AutomationState = 'running' | 'paused';
+
+export interface ClusterSnapshot {
+  readonly takenAtMs: number;
+  readonly siteId: string;
+  readonly siteName: string;
+  readonly isOwner: boolean;
+  readonly automation: AutomationState;
+  readonly features: Readonly<Record<Feature, FeatureState>>;
+  readonly settings: PolicySettings;
+  readonly metrics: MetricsView;
+  /** Sorted by host. */
+  readonly backends: readonly BackendFacts[];
+}
+
+/** A stored snapshot: the id is the hash of its content. */
+export interface StoredSnapshot {
+  readonly snapshotId: string;
+  readonly snapshot: ClusterSnapshot;
+}
