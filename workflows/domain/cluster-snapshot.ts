@@ -13,6 +13,8 @@ export interface BackendMemory {
   readonly backendId: string;
   readonly verdict: HealthVerdict;
   readonly verdictSinceMs: number;
+  /** When the verdict was last other than unknown; null: never. */
+  readonly judgedAtMs: number | null;
   readonly lastPartialMoveAtMs: number | null;
   readonly lastBalancedAtMs: number | null;
   /** WRITETIME(status) of our own change to offline, microseconds; null: not set offline by us. */
