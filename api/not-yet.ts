@@ -1,0 +1,3 @@
+export const notYet = (() => {
+  throw new Error('not yet');
+}) as never;

@@ -1,0 +1,46 @@
+/** Whether this process lives and can serve. Open to everybody. */
+import { notYet } from '../not-yet.ts';
+import { createRoute, z } from '@hono/zod-openapi';
+import { createRouter, jsonAnswer } from '../router.ts';
+import { ReadyView } from '../schemas/task.ts';
+
+export const healthRoutes = createRouter();
+
+const readLive = createRoute({
+  operationId: 'readLive',
+  tags: ['health'],
+  summary: 'The process lives',
+  method: 'get',
+  path: '/health/live',
+  security: [],
+  responses: { 200: jsonAnswer(z.object({ live: z.literal(true) }), 'It lives') },
+});
+
+const readReady = createRoute({
+  operationId: 'readReady',
+  tags: ['health'],
+  summary: 'Each dependency by name; Cassandra and Temporal decide',
+  method: 'get',
+  path: '/health/ready',
+  security: [],
+  responses: { 200: jsonAnswer(ReadyView, 'Ready'), 503: jsonAnswer(ReadyView, 'Not ready') },
+});
+
+const readMetrics = createRoute({
+  operationId: 'readMetrics',
+  tags: ['health'],
+  summary: 'OpenMetrics; does not work while MetricsExport is off, as documented',
+  method: 'get',
+  path: '/metrics',
+  security: [],
+  responses: {
+    200: { description: 'Metrics', content: { 'text/plain': { schema: z.string() } } },
+    503: { description: 'MetricsExport is off', content: { 'text/plain': { schema: z.string() } } },
+  },
+});
+
+healthRoutes.openapi(readLive, notYet);
+
+healthRoutes.openapi(readReady, notYet);
+
+healthRoutes.openapi(readMetrics, notYet);
