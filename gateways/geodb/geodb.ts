@@ -38,14 +38,19 @@ export interface Geodb {
   /** null: `cluster_settings` does not exist (documented compatibility: everything enabled). */
   readFeatureRows(): Promise<RawFeatureRow[] | null>;
   /** `state` null removes the row. */
-  writeFeature(row: Omit<RawFeatureRow, 'state'> & { readonly state: FeatureState | null }): Promise<void>;
+  writeFeature(
+    row: Omit<RawFeatureRow, 'state'> & { readonly state: FeatureState | null },
+  ): Promise<void>;
   readSiteReachability(): Promise<SiteReachability[]>;
 
   readUser(username: string): Promise<UserHomeWithWriteTime | null>;
   /** Homes with write times of the named users, by name; unknown users are absent. 64 in flight. */
   readUsers(usernames: readonly string[]): Promise<Map<string, UserHomeWithWriteTime>>;
   /** Users that live on a Backend in token order, a page at a time (limit at most 1000). */
-  pageUsers(backendId: string, options: { limit: number; cursor: string | null }): Promise<UserPage>;
+  pageUsers(
+    backendId: string,
+    options: { limit: number; cursor: string | null },
+  ): Promise<UserPage>;
   /** Fresh count at LOCAL_QUORUM. */
   countUsers(backendId: string): Promise<number>;
   /** Count of users by Backend id, from one token-range scan. */

@@ -1,0 +1,42 @@
+/** `npm run geodb:init`: creates the GeoDB keyspace, its tables and indexes where they are missing. */
+import { readFile } from 'node:fs/promises';
+import type { Config } from '../../platform/config.ts';
+import { readConfig } from '../../platform/config.ts';
+import { createLogger } from '../../platform/logger.ts';
+import type { Logger } from '../../platform/logger.ts';
+import { createMetrics } from '../../platform/metrics.ts';
+import { CassandraSession } from '../cassandra-session.ts';
+import { createKeyspace } from '../create-keyspace.ts';
+
+/** May be run again at any time. Throws GatewayError{system: 'cassandra'}. */
+export async function initGeodb(config: Pick<Config, 'cassandra'>, logger: Logger): Promise<void> {
+  const session = new CassandraSession(config.cassandra, logger, createMetrics());
+  try {
+    const { geodbKeyspace: keyspace } = config.cassandra;
+    await createKeyspace(session, keyspace, config.cassandra.localDataCenter);
+    for (const cql of await readSchema(keyspace)) await session.executeSchema('initGeodb', cql);
+    logger.info({ keyspace }, 'the GeoDB is there');
+  } finally {
+    await session.close();
+  }
+}
+
+/** The schema names its tables without a keyspace: it is put before each. */
+async function readSchema(keyspace: string): Promise<string[]> {
+  const text = await readFile(new URL('schema.cql', import.meta.url), 'utf8');
+  return text
+    .replaceAll(/^--.*$/gm, '')
+    .split(';')
+    .map((cql) => cql.trim())
+    .filter((cql) => cql !== '')
+    .map((cql) =>
+      cql
+        .replace(/^(CREATE TABLE IF NOT EXISTS )/, `$1${keyspace}.`)
+        .replace(/^(CREATE CUSTOM INDEX IF NOT EXISTS \w+ ON )/, `$1${keyspace}.`),
+    );
+}
+
+if (import.meta.main) {
+  const config = readConfig(process.env);
+  await initGeodb(config, createLogger({ level: config.log.level, role: 'geodb:init' }));
+}

@@ -1,0 +1,26 @@
+/** Every call of a gateway passes here: timed, counted, and failed only as GatewayError. */
+import type { Metrics } from '../platform/metrics.ts';
+import { GatewayError } from './gateway-error.ts';
+import type { GatewaySystem } from './gateway-error.ts';
+
+export type Measured = <T>(operation: string, work: () => Promise<T>) => Promise<T>;
+
+/** `toError` turns what the client library throws into a GatewayError. */
+export function createMeasured(
+  system: GatewaySystem,
+  metrics: Pick<Metrics, 'observeGateway'>,
+  toError: (error: unknown, operation: string) => GatewayError | Promise<GatewayError>,
+): Measured {
+  return async (operation, work) => {
+    const startedAtMs = performance.now();
+    try {
+      const result = await work();
+      metrics.observeGateway(system, operation, performance.now() - startedAtMs, null);
+      return result;
+    } catch (thrown) {
+      const error = thrown instanceof GatewayError ? thrown : await toError(thrown, operation);
+      metrics.observeGateway(system, operation, performance.now() - startedAtMs, error.code);
+      throw error;
+    }
+  };
+}
