@@ -47,6 +47,10 @@ export interface Accounts {
   listTokens(): Promise<ApiToken[]>;
   removeToken(tokenId: string): Promise<boolean>;
   /** First writer wins; answers the stored one where there is one. `body` null: still in progress. */
-  beginIdempotent(actor: string, key: string, requestHash: string): Promise<StoredAnswer | 'begun' | 'inProgress'>;
+  beginIdempotent(
+    actor: string,
+    key: string,
+    requestHash: string,
+  ): Promise<StoredAnswer | 'begun' | 'inProgress'>;
   finishIdempotent(actor: string, key: string, answer: StoredAnswer): Promise<void>;
 }

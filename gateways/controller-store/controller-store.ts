@@ -1,5 +1,9 @@
 /** Our own keyspace: decisions and snapshots, operations and their ledger, memory of Backends, audit. */
-import type { ClusterSnapshot, AutomationState, BackendMemory } from '../../workflows/domain/cluster-snapshot.ts';
+import type {
+  ClusterSnapshot,
+  AutomationState,
+  BackendMemory,
+} from '../../workflows/domain/cluster-snapshot.ts';
 import type { RecordedDecision, TaskName } from '../../workflows/domain/decision.ts';
 import type { FeatureLevel, Feature, FeatureState } from '../../workflows/domain/feature-flag.ts';
 import type { Operation } from '../../workflows/domain/operation.ts';
@@ -88,13 +92,20 @@ export interface ControllerStore {
   /** The last recorded "nothing" rows of a task, to coalesce equal ones: one by (task, reason, hosts) key. */
   readLastNothings(siteName: string, task: TaskName): Promise<RecordedDecision[]>;
   /** Replaces that list. */
-  saveLastNothings(siteName: string, task: TaskName, decisions: readonly RecordedDecision[]): Promise<void>;
+  saveLastNothings(
+    siteName: string,
+    task: TaskName,
+    decisions: readonly RecordedDecision[],
+  ): Promise<void>;
 
   /** Plain upsert; `updatedAtMs` orders writes (USING TIMESTAMP), so a late older write loses. */
   saveOperation(operation: Operation): Promise<void>;
   readOperation(operationId: string): Promise<Operation | null>;
   /** Newest first. */
-  listOperations(siteName: string, options: { limit: number; cursor?: string | null }): Promise<OperationPage>;
+  listOperations(
+    siteName: string,
+    options: { limit: number; cursor?: string | null },
+  ): Promise<OperationPage>;
   /** Not ended, of this site: read by a small index table, not by scan. */
   listOpenOperations(siteName: string): Promise<Operation[]>;
 
@@ -110,7 +121,12 @@ export interface ControllerStore {
   readMovesOfUser(username: string, limit: number): Promise<LedgerRow[]>;
 
   saveChunkInFlight(chunk: ChunkInFlight): Promise<void>;
-  removeChunkInFlight(siteName: string, sourceId: string, operationId: string, chunk: number): Promise<void>;
+  removeChunkInFlight(
+    siteName: string,
+    sourceId: string,
+    operationId: string,
+    chunk: number,
+  ): Promise<void>;
   readChunksInFlight(siteName: string): Promise<ChunkInFlight[]>;
 
   readBackendMemories(siteName: string): Promise<BackendMemory[]>;
