@@ -3,6 +3,7 @@ import { defineSearchAttributeKey } from '@temporalio/common';
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { Operation, OperationCause, OperationKind } from './domain/operation.ts';
 import type { TaskName } from './domain/decision.ts';
+import type { MoveCounts } from './domain/user-move.ts';
 
 /** One task queue a site. */
 export const taskQueueOf = (siteName: string): string => `dovekeeper/${siteName}`;
@@ -19,6 +20,75 @@ export const MOVER_WORKFLOW = 'moveUsersOff';
 export interface TaskInput {
   readonly siteName: string;
   readonly intervalSecs: number;
+  /** Carried along when an endless task continues as new. */
+  readonly isPaused?: boolean;
+}
+
+/** The rest are Temporal Schedules. */
+export const ENDLESS_TASKS: readonly TaskName[] = ['cache_metrics', 'check_user_moves'];
+
+/** Workflow type of each task that runs by itself. */
+export const TASK_WORKFLOWS: Readonly<Partial<Record<TaskName, string>>> = {
+  cache_metrics: 'cacheMetrics',
+  check_user_moves: 'checkUserMoves',
+  check_backend_health: 'checkBackendHealth',
+};
+
+/** What a mover is started with; it also carries its own state when it continues as new. */
+export interface MoverInput {
+  readonly siteName: string;
+  readonly sourceId: string;
+  readonly sourceHost: string;
+  readonly current?: MoverState | null;
+  readonly inbox?: MoverInbox;
+}
+
+/** Why and by whom a mover stands still. */
+export interface MoverPause {
+  /** A reason code where automation paused it, else what the operator wrote. */
+  readonly reason: string;
+  readonly isByAutomation: boolean;
+}
+
+/** What was asked of a mover and is not done yet: handlers only write here, the main loop acts. */
+export interface MoverInbox {
+  waiting: MoveRequest | null;
+  pause: MoverPause | null;
+  wish: {
+    readonly end: 'cancelled' | 'done' | 'superseded';
+    readonly actor: string;
+    readonly reason: string;
+  } | null;
+  speedPercent: number;
+  targetIds: readonly string[] | null;
+  retryChunks: readonly number[];
+  forceChunks: readonly number[];
+}
+
+/** All that a mover remembers of a running operation: plain JSON, no user names. */
+export interface MoverState {
+  readonly request: MoveRequest;
+  readonly operation: Operation;
+  readonly cursor: string | null;
+  readonly isExhausted: boolean;
+  readonly nextChunk: number;
+  /** Users that are in the ledger, of those wanted. */
+  readonly planned: number;
+  readonly roundPlanned: number;
+  readonly sweeps: number;
+  readonly openChunks: readonly OpenChunk[];
+  readonly closed: MoveCounts;
+  readonly forcedClosed: number;
+}
+
+export interface OpenChunk {
+  readonly chunk: number;
+  readonly targetId: string;
+  readonly counts: MoveCounts;
+  readonly forced: number;
+  readonly attempts: number;
+  readonly isSent: boolean;
+  readonly sentAtMs: number;
 }
 
 /** A request to the mover of one source Backend. Users are never named here. */
@@ -78,6 +148,9 @@ export const progressQuery = defineQuery<Operation | null>('progress');
 export const explainQuery = defineQuery<string>('explain');
 /** Wakes an endless task before its interval is over. */
 export const wakeSignal = defineSignal<[]>('wake');
+export const pauseTaskSignal = defineSignal<[]>('pauseTask');
+export const resumeTaskSignal = defineSignal<[]>('resumeTask');
+export const taskPausedQuery = defineQuery<boolean>('taskPaused');
 
 export const SEARCH_ATTRIBUTES = {
   backend: defineSearchAttributeKey('DkBackend', 'KEYWORD'),

@@ -33,6 +33,7 @@ export interface RunningOperation {
   readonly state: OperationState;
   readonly stateReason: string | null;
   readonly remaining: number;
+  readonly createdAtMs: number;
   readonly updatedAtMs: number;
 }
 

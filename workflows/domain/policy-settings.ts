@@ -31,3 +31,17 @@ export interface PolicySettings {
 
 /** The longest look-back for a verdict, seconds. */
 export const MAX_LOOK_BACK_SECS = 300;
+
+/** The look-backs that verdicts and recovery need, ascending, in seconds. */
+export function lookBacksOf(settings: PolicySettings): number[] {
+  const wanted = [
+    settings.failureCriticalWindowSecs,
+    settings.failureWindowSecs,
+    settings.recoveryWindowSecs,
+    2 * settings.failureWindowSecs,
+    MAX_LOOK_BACK_SECS / 2,
+    MAX_LOOK_BACK_SECS,
+  ];
+  const within = wanted.filter((secs) => secs <= MAX_LOOK_BACK_SECS);
+  return [...new Set(within)].sort((a, b) => a - b);
+}

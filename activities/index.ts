@@ -1,0 +1,30 @@
+/** All that workflows may do to the world, on one screen. */
+import { createAskMovers, type AskMoversActivities } from './ask-movers.ts';
+import { createChangeBackend, type ChangeBackendActivities } from './change-backend.ts';
+import type { ActivityContext } from './context.ts';
+import { createMoveUsers, type MoveUsersActivities } from './move-users.ts';
+import { createReadCluster, type ReadClusterActivities } from './read-cluster.ts';
+import { createReadMetrics, type ReadMetricsActivities } from './read-metrics.ts';
+import { createReadMoves, type ReadMovesActivities } from './read-moves.ts';
+import { createRecordDecision, type RecordDecisionActivities } from './record-decision.ts';
+import { mapFailures } from './to-failure.ts';
+
+export type Activities = ReadClusterActivities &
+  ReadMetricsActivities &
+  ReadMovesActivities &
+  RecordDecisionActivities &
+  MoveUsersActivities &
+  ChangeBackendActivities &
+  AskMoversActivities;
+
+export function createActivities(context: ActivityContext): Activities {
+  return mapFailures({
+    ...createReadCluster(context),
+    ...createReadMetrics(context),
+    ...createReadMoves(context),
+    ...createRecordDecision(context),
+    ...createMoveUsers(context),
+    ...createChangeBackend(context),
+    ...createAskMovers(context),
+  });
+}

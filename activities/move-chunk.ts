@@ -1,0 +1,223 @@
+/** Moves the users of one chunk, or looks how far they are. Only movers call it, so only they write the ledger. */
+import { GatewayError } from '../gateways/gateway-error.ts';
+import type { OperationCause, OperationKind } from '../workflows/domain/operation.ts';
+import type { LedgerRow, MoveCounts, UserHomeWithWriteTime } from '../workflows/domain/user-move.ts';
+import type { ActivityContext } from './context.ts';
+import { forceRows } from './force-rows.ts';
+import { isRepeat, withHeartbeat } from './heartbeat.ts';
+import { countRows, isOpen, settleRow } from './settle-rows.ts';
+import { assertOwnsSite } from './site-owner.ts';
+
+const ANSWER_TIMEOUT_MS = 1_500;
+const BATCH_TIMEOUT_MS = 30_000;
+const DISCOVERY_MAX_AGE_MS = 30_000;
+/** A cancelled move that was sent longer ago than this will not arrive any more. */
+const ARRIVAL_MS = 3_000;
+
+export interface MoveChunkInput {
+  readonly siteName: string;
+  readonly operationId: string;
+  readonly chunk: number;
+  readonly sourceId: string;
+  readonly sourceHost: string;
+  readonly kind: OperationKind;
+  readonly cause: OperationCause;
+  /**
+   * `send`: ask the source. `force`: write homes and end sessions. `check`: only look.
+   * `cancel`: end what is not moved; what is on its way gets a moment to arrive.
+   */
+  readonly mode: 'send' | 'force' | 'check' | 'cancel';
+  readonly maxParallel: number;
+  readonly minLastMovedSecs: number | null;
+}
+
+export interface MovedChunk {
+  readonly chunk: number;
+  readonly counts: MoveCounts;
+  readonly forced: number;
+  readonly attempts: number;
+  /** The source's doveadm did not answer, so the users were forced over at once. */
+  readonly isSourceSilent: boolean;
+  readonly firstConfirmedAtMs: number | null;
+  /** Code of what the source answered in place of moving; null: nothing was wrong. */
+  readonly refusal: string | null;
+}
+
+export async function moveChunk(
+  context: ActivityContext,
+  input: MoveChunkInput,
+): Promise<MovedChunk> {
+  return withHeartbeat(async (signal) => {
+    await assertOwnsSite(context);
+    let rows = await settle(context, input, await readRows(context, input));
+    let isSourceSilent = false;
+    let refusal: string | null = null;
+    if (input.mode === 'cancel') rows = await cancelRows(context, rows);
+    else if (rows.some(isOpen) && input.mode !== 'check') {
+      isSourceSilent = !(await context.doveadm.isAnswering(input.sourceHost, ANSWER_TIMEOUT_MS));
+      if (input.mode === 'force' || isSourceSilent) {
+        rows = await forceRows(context, input, rows, { isSourceSilent });
+      } else {
+        const sent = await sendRows(context, input, rows, signal);
+        rows = sent.rows;
+        refusal = sent.refusal;
+      }
+      rows = await settle(context, input, rows);
+    }
+    await noteInFlight(context, input, rows);
+    return { ...summarize(input.chunk, rows), isSourceSilent, refusal };
+  });
+}
+
+function readRows(context: ActivityContext, input: MoveChunkInput): Promise<LedgerRow[]> {
+  return context.store.readLedgerChunk(input.operationId, input.chunk);
+}
+
+/** Reads where the open users live now: that alone ends a row, never a reply. */
+async function settle(
+  context: ActivityContext,
+  input: MoveChunkInput,
+  rows: readonly LedgerRow[],
+): Promise<LedgerRow[]> {
+  const open = rows.filter(isOpen);
+  if (open.length === 0) return [...rows];
+  const homes = await context.geodb.readUsers(open.map((row) => row.username));
+  const nowMs = Date.now();
+  const settled = rows.map((row) =>
+    isOpen(row) ? settleRow(row, homes.get(row.username), nowMs) : row,
+  );
+  const changed = settled.filter((row, index) => row !== rows[index]);
+  if (changed.length === 0) return settled;
+  await context.store.saveLedgerRows(changed);
+  const { confirmed, skipped } = countRows(changed);
+  context.metrics.countMoves(input.kind, input.cause, 'confirmed', confirmed);
+  context.metrics.countMoves(input.kind, input.cause, 'skipped', skipped);
+  return settled;
+}
+
+async function cancelRows(
+  context: ActivityContext,
+  rows: readonly LedgerRow[],
+): Promise<LedgerRow[]> {
+  const nowMs = Date.now();
+  const cancelled = rows
+    .filter((row) => isOpen(row) && nowMs - (row.sentAtMs ?? 0) > ARRIVAL_MS)
+    .map((row): LedgerRow => ({ ...row, state: 'skipped', reason: 'Cancelled', endedAtMs: nowMs }));
+  if (cancelled.length > 0) await context.store.saveLedgerRows(cancelled);
+  return merge(rows, cancelled);
+}
+
+async function sendRows(
+  context: ActivityContext,
+  input: MoveChunkInput,
+  rows: readonly LedgerRow[],
+  signal: AbortSignal,
+): Promise<{ rows: LedgerRow[]; refusal: string | null }> {
+  const open = rows.filter(isOpen);
+  const targetHost = await hostOf(context, open[0]?.targetId ?? '');
+  const homes = await context.geodb.readUsers(open.map((row) => row.username));
+  const timestamp = attemptTimestamp(open, homes);
+  const sentAtMs = Date.now();
+  const isFirstTry = !isRepeat();
+  const sent = open.map((row): LedgerRow => {
+    const attempts = isFirstTry || row.attempts === 0 ? row.attempts + 1 : row.attempts;
+    return { ...row, state: 'sent', attempts, moveTimestampMicros: timestamp, sentAtMs };
+  });
+  await context.store.saveLedgerRows(sent);
+  const all = merge(rows, sent);
+  await noteInFlight(context, input, all);
+  try {
+    const commands = await context.doveadm.readCommands(input.sourceHost, {
+      timeoutMs: ANSWER_TIMEOUT_MS,
+      maxAgeMs: DISCOVERY_MAX_AGE_MS,
+    });
+    await context.doveadm.batchMove({
+      sourceHost: input.sourceHost,
+      targetHost,
+      usernames: commands.hasUserList ? sent.map((row) => row.username) : [],
+      minLastMovedSecs: input.minLastMovedSecs,
+      maxParallel: input.maxParallel,
+      moveTimestampMicros: timestamp,
+      timeoutMs: BATCH_TIMEOUT_MS,
+      signal,
+    });
+    return { rows: all, refusal: null };
+  } catch (error) {
+    if (!(error instanceof GatewayError) || error.system !== 'doveadm') throw error;
+    const { operationId, chunk, sourceHost } = input;
+    const fields = { operationId, chunk, backend: sourceHost, code: error.code };
+    context.logger.warn(fields, 'source did not carry out a batch move');
+    return { rows: all, refusal: error.code };
+  }
+}
+
+/**
+ * Every attempt has one write timestamp in microseconds, above all that was written before; a repeat of
+ * the attempt reuses it, so that it has the same effect once. The source uses it and the one after it.
+ */
+export function attemptTimestamp(
+  rows: readonly LedgerRow[],
+  homes: ReadonlyMap<string, UserHomeWithWriteTime>,
+): number {
+  let newest = 0;
+  for (const home of homes.values()) newest = Math.max(newest, home.homeWrittenAtMicros);
+  const former = Math.max(0, ...rows.map((row) => row.moveTimestampMicros ?? 0));
+  if (former > newest) return former;
+  return Math.max(Date.now() * 1000, newest) + 1;
+}
+
+async function hostOf(context: ActivityContext, backendId: string): Promise<string> {
+  const backend = await context.geodb.readBackend(backendId);
+  if (backend !== null) return backend.host;
+  throw new GatewayError(`the GeoDB has no Backend ${backendId}`, {
+    system: 'cassandra',
+    operation: 'readBackend',
+    isTemporary: false,
+    code: 'NotFound',
+    subject: backendId,
+  });
+}
+
+async function noteInFlight(
+  context: ActivityContext,
+  input: MoveChunkInput,
+  rows: readonly LedgerRow[],
+): Promise<void> {
+  const { siteName, sourceId, operationId, chunk } = input;
+  const sent = rows.filter((row) => row.state === 'sent');
+  const first = sent[0];
+  if (first === undefined) {
+    await context.store.removeChunkInFlight(siteName, sourceId, operationId, chunk);
+    return;
+  }
+  await context.store.saveChunkInFlight({
+    siteName,
+    sourceId,
+    operationId,
+    chunk,
+    targetId: first.targetId,
+    remaining: sent.length,
+    attempts: Math.max(...sent.map((row) => row.attempts)),
+    sentAtMs: Math.max(...sent.map((row) => row.sentAtMs ?? 0)),
+  });
+}
+
+function summarize(
+  chunk: number,
+  rows: readonly LedgerRow[],
+): Omit<MovedChunk, 'isSourceSilent' | 'refusal'> {
+  const confirmed = rows.filter((row) => row.state === 'confirmed');
+  const times = confirmed.map((row) => row.endedAtMs ?? Number.MAX_SAFE_INTEGER);
+  return {
+    chunk,
+    counts: countRows(rows),
+    forced: confirmed.filter((row) => row.isForced).length,
+    attempts: Math.max(0, ...rows.map((row) => row.attempts)),
+    firstConfirmedAtMs: times.length === 0 ? null : Math.min(...times),
+  };
+}
+
+function merge(rows: readonly LedgerRow[], changed: readonly LedgerRow[]): LedgerRow[] {
+  const byName = new Map(changed.map((row) => [row.username, row]));
+  return rows.map((row) => byName.get(row.username) ?? row);
+}

@@ -1,0 +1,161 @@
+/** Snapshots: all facts that one decision is made from, all or nothing. */
+import { GatewayError } from '../gateways/gateway-error.ts';
+import type { Backend } from '../workflows/domain/backend.ts';
+import type {
+  BackendFacts,
+  BackendMemory,
+  ClusterSnapshot,
+  RunningOperation,
+  StoredSnapshot,
+} from '../workflows/domain/cluster-snapshot.ts';
+import type { Feature, FeatureSettings, FeatureState } from '../workflows/domain/feature-flag.ts';
+import type { SiteMetrics } from '../workflows/domain/metrics.ts';
+import type { Operation } from '../workflows/domain/operation.ts';
+import type { Site } from '../workflows/domain/site.ts';
+import { resolveFeatures } from '../workflows/policy/resolve-feature.ts';
+import type { ActivityContext } from './context.ts';
+import { readSwitches } from './read-flags.ts';
+import { readSiteMetrics } from './site-metrics.ts';
+import { ownsSite } from './site-owner.ts';
+import { countUsersOf } from './user-counts.ts';
+
+const DOVEADM_TIMEOUT_MS = 1_500;
+
+export interface ReadClusterActivities {
+  /** Reads and stores the snapshot of this site; its metrics come straight from Prometheus. */
+  takeSnapshot(): Promise<StoredSnapshot>;
+}
+
+export function createReadCluster(context: ActivityContext): ReadClusterActivities {
+  return {
+    async takeSnapshot() {
+      const snapshot = await readSnapshot(context);
+      const snapshotId = await context.store.saveSnapshot(snapshot, { keep: false });
+      return { snapshotId, snapshot };
+    },
+  };
+}
+
+/** The home site's row; a site that the GeoDB does not know is a permanent refusal that names it. */
+export async function readHomeSite(context: ActivityContext): Promise<Site> {
+  const siteName = context.config.site;
+  const sites = await context.geodb.readSites();
+  const site = sites.find((each) => each.name === siteName);
+  if (site !== undefined) return site;
+  throw new GatewayError(`the GeoDB has no site named ${siteName} (CLUSTER_SITE)`, {
+    system: 'cassandra',
+    operation: 'readSites',
+    isTemporary: true,
+    code: 'NotFound',
+    subject: siteName,
+  });
+}
+
+async function readSnapshot(context: ActivityContext): Promise<ClusterSnapshot> {
+  const { config } = context;
+  const takenAtMs = Date.now();
+  const site = await readHomeSite(context);
+  const [backends, switches, memories, operations, isOwner, metrics] = await Promise.all([
+    context.geodb.readBackends(site.id),
+    readSwitches(context, takenAtMs),
+    context.store.readBackendMemories(config.site),
+    context.store.listOpenOperations(config.site),
+    ownsSite(context),
+    readSiteMetrics(context),
+  ]);
+  const [userCounts, reachable] = await Promise.all([
+    countUsersOf(context, backends),
+    findReachable(context, backends),
+  ]);
+  const features = resolveFeatures(switches.flags, {
+    siteId: site.id,
+    backendId: null,
+    nowMs: takenAtMs,
+  });
+  const isExportOff = features.MetricsExport === 'disabled';
+  const facts = { site, takenAtMs, features, switches, memories, operations, metrics };
+  return {
+    takenAtMs,
+    siteId: site.id,
+    siteName: site.name,
+    isOwner,
+    automation: switches.automation,
+    features,
+    settings: config.policy,
+    metrics: isExportOff ? { ...metrics.view, blindReason: 'MetricsExportOff' } : metrics.view,
+    backends: [...backends]
+      .sort((a, b) => (a.host < b.host ? -1 : 1))
+      .map((backend) => gatherFacts(backend, { ...facts, userCounts, reachable })),
+  };
+}
+
+async function findReachable(
+  context: ActivityContext,
+  backends: readonly Backend[],
+): Promise<Set<string>> {
+  const answers = await Promise.all(
+    backends.map(async ({ host }) => ({
+      host,
+      isAnswering: await context.doveadm.isAnswering(host, DOVEADM_TIMEOUT_MS),
+    })),
+  );
+  return new Set(answers.filter((each) => each.isAnswering).map((each) => each.host));
+}
+
+interface Readings {
+  readonly site: Site;
+  readonly takenAtMs: number;
+  readonly features: Record<Feature, FeatureState>;
+  readonly switches: { readonly flags: FeatureSettings };
+  readonly memories: readonly BackendMemory[];
+  readonly operations: readonly Operation[];
+  readonly metrics: SiteMetrics;
+  readonly userCounts: ReadonlyMap<string, number>;
+  readonly reachable: ReadonlySet<string>;
+}
+
+function gatherFacts(backend: Backend, readings: Readings): BackendFacts {
+  const operation = readings.operations.find((each) => each.sourceId === backend.id);
+  return {
+    id: backend.id,
+    host: backend.host,
+    status: backend.status,
+    loadFactor: backend.loadFactor,
+    statusWrittenAtMicros: backend.statusWrittenAtMicros,
+    userCount: readings.userCounts.get(backend.id) ?? 0,
+    isDoveadmReachable: readings.reachable.has(backend.host),
+    attempts: readings.metrics.attempts[backend.host] ?? [],
+    load: readings.metrics.load[backend.host] ?? null,
+    memory: readings.memories.find((each) => each.backendId === backend.id) ?? null,
+    operation: operation === undefined ? null : toRunning(operation),
+    features: differingFeatures(backend, readings),
+  };
+}
+
+function toRunning(operation: Operation): RunningOperation {
+  return {
+    operationId: operation.operationId,
+    kind: operation.kind,
+    cause: operation.cause,
+    state: operation.state,
+    stateReason: operation.stateReason,
+    remaining: operation.counts.remaining,
+    createdAtMs: operation.createdAtMs,
+    updatedAtMs: operation.updatedAtMs,
+  };
+}
+
+function differingFeatures(
+  backend: Backend,
+  readings: Readings,
+): Partial<Record<Feature, FeatureState>> {
+  const own = resolveFeatures(readings.switches.flags, {
+    siteId: readings.site.id,
+    backendId: backend.id,
+    nowMs: readings.takenAtMs,
+  });
+  const differing = Object.entries(own).filter(
+    ([feature, state]) => readings.features[feature as Feature] !== state,
+  );
+  return Object.fromEntries(differing);
+}

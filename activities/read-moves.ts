@@ -1,0 +1,46 @@
+/** What `check_user_moves` looks at: moves that were sent and have not ended, ours and others'. */
+import type { Operation } from '../workflows/domain/operation.ts';
+import { isEnded } from '../workflows/domain/operation.ts';
+import type { PolicySettings } from '../workflows/domain/policy-settings.ts';
+import type { ChunkInFlight } from '../workflows/domain/user-move.ts';
+import type { ActivityContext } from './context.ts';
+import { ownsSite } from './site-owner.ts';
+
+export interface OpenOperation {
+  readonly operation: Operation;
+  readonly isMoverRunning: boolean;
+  readonly chunks: readonly ChunkInFlight[];
+}
+
+export interface MovesSnapshot {
+  readonly takenAtMs: number;
+  readonly isOwner: boolean;
+  readonly settings: PolicySettings;
+  readonly open: readonly OpenOperation[];
+}
+
+export interface ReadMovesActivities {
+  readMoves(): Promise<MovesSnapshot>;
+}
+
+export function createReadMoves(context: ActivityContext): ReadMovesActivities {
+  const { store, temporal, config } = context;
+  return {
+    async readMoves() {
+      const takenAtMs = Date.now();
+      const [operations, chunks, isOwner] = await Promise.all([
+        store.listOpenOperations(config.site),
+        store.readChunksInFlight(config.site),
+        ownsSite(context),
+      ]);
+      const open = operations
+        .filter((operation) => !isEnded(operation.state))
+        .map(async (operation) => ({
+          operation,
+          isMoverRunning: await temporal.isMoverRunning(config.site, operation.sourceHost),
+          chunks: chunks.filter((chunk) => chunk.operationId === operation.operationId),
+        }));
+      return { takenAtMs, isOwner, settings: config.policy, open: await Promise.all(open) };
+    },
+  };
+}

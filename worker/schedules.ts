@@ -1,0 +1,119 @@
+/** Which tasks run by themselves, and how often: created and kept in line from this one table. */
+import {
+  type Client,
+  ScheduleAlreadyRunning,
+  ScheduleNotFoundError,
+  ScheduleOverlapPolicy,
+  type ScheduleOptions,
+  type ScheduleOptionsAction,
+} from '@temporalio/client';
+import type { Config } from '../platform/config.ts';
+import {
+  ENDLESS_TASKS,
+  TASK_WORKFLOWS,
+  taskIdOf,
+  taskQueueOf,
+  type TaskInput,
+} from '../workflows/contract.ts';
+import type { TaskName } from '../workflows/domain/decision.ts';
+
+/** A missed check is worthless later. */
+const CATCH_UP = '10s';
+const TASK_TIMEOUT_FACTOR = 3;
+
+export interface TaskRhythm {
+  readonly task: TaskName;
+  readonly workflowType: string;
+  readonly intervalSecs: number;
+  readonly isEndless: boolean;
+}
+
+export function rhythmsOf(config: Config): TaskRhythm[] {
+  return Object.entries(TASK_WORKFLOWS).map(([name, workflowType]) => {
+    const task = name as Exclude<TaskName, 'scrape_stats'>;
+    const isEndless = ENDLESS_TASKS.includes(task);
+    return { task, workflowType, intervalSecs: config.intervals[task], isEndless };
+  });
+}
+
+/** Creates what is missing and updates what has changed; a paused schedule stays paused. */
+export async function keepRhythms(client: Client, config: Config): Promise<void> {
+  for (const rhythm of rhythmsOf(config)) {
+    if (rhythm.isEndless) await keepEndless(client, config, rhythm);
+    else await keepSchedule(client, config, rhythm);
+  }
+}
+
+async function keepEndless(client: Client, config: Config, rhythm: TaskRhythm): Promise<void> {
+  const workflowId = taskIdOf(config.site, rhythm.task);
+  const former = await readInterval(client, workflowId);
+  const hasChanged = former !== null && former !== rhythm.intervalSecs;
+  await client.workflow.start(rhythm.workflowType, {
+    workflowId,
+    taskQueue: taskQueueOf(config.site),
+    args: [inputOf(config, rhythm)],
+    memo: { intervalSecs: rhythm.intervalSecs },
+    workflowIdConflictPolicy: hasChanged ? 'TERMINATE_EXISTING' : 'USE_EXISTING',
+    workflowTaskTimeout: '5s',
+  });
+}
+
+/** Null: it does not run. */
+async function readInterval(client: Client, workflowId: string): Promise<number | null> {
+  try {
+    const { status, memo } = await client.workflow.getHandle(workflowId).describe();
+    if (status.name !== 'RUNNING') return null;
+    const interval = memo?.['intervalSecs'];
+    return typeof interval === 'number' ? interval : null;
+  } catch (error) {
+    if ((error as { name?: string }).name === 'WorkflowNotFoundError') return null;
+    throw error;
+  }
+}
+
+async function keepSchedule(client: Client, config: Config, rhythm: TaskRhythm): Promise<void> {
+  const options = scheduleOf(config, rhythm);
+  try {
+    await client.schedule.create(options);
+  } catch (error) {
+    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+    await updateSchedule(client, options);
+  }
+}
+
+async function updateSchedule(client: Client, options: ScheduleOptions): Promise<void> {
+  try {
+    await client.schedule.getHandle(options.scheduleId).update((former) => ({
+      ...former,
+      action: options.action as ScheduleOptionsAction & { workflowId: string },
+      spec: options.spec,
+      policies: { ...former.policies, ...options.policies },
+    }));
+  } catch (error) {
+    if (!(error instanceof ScheduleNotFoundError)) throw error;
+    await client.schedule.create(options);
+  }
+}
+
+function scheduleOf(config: Config, rhythm: TaskRhythm): ScheduleOptions {
+  const id = taskIdOf(config.site, rhythm.task);
+  return {
+    scheduleId: id,
+    spec: { intervals: [{ every: rhythm.intervalSecs * 1000 }] },
+    action: {
+      type: 'startWorkflow',
+      workflowType: rhythm.workflowType,
+      workflowId: id,
+      taskQueue: taskQueueOf(config.site),
+      args: [inputOf(config, rhythm)],
+      workflowTaskTimeout: '5s',
+      // A run that nobody works on must not keep the later ones from starting for ever.
+      workflowExecutionTimeout: Math.max(120, TASK_TIMEOUT_FACTOR * rhythm.intervalSecs) * 1000,
+    },
+    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: CATCH_UP },
+  };
+}
+
+function inputOf(config: Config, rhythm: TaskRhythm): TaskInput {
+  return { siteName: config.site, intervalSecs: rhythm.intervalSecs };
+}

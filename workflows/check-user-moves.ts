@@ -1,0 +1,57 @@
+import { actActivities, taskActivities } from './activity-options.ts';
+import type { MoveRequest, TaskInput } from './contract.ts';
+import { runEndlessly } from './endless-task.ts';
+import type { Operation } from './domain/operation.ts';
+import type { PolicySettings } from './domain/policy-settings.ts';
+import { decideFollowUp } from './policy/decide-follow-ups.ts';
+
+/**
+ * `check_user_moves`: finds moves that were sent and do not end, and tells their mover to try again or
+ * to force them; starts a mover where none runs. Only movers act.
+ * Finishing a started move is no new move, so no flag gates it.
+ */
+export async function checkUserMoves(input: TaskInput): Promise<void> {
+  await runEndlessly(input, 'check_user_moves', async () => {
+    const moves = await taskActivities.readMoves();
+    if (!moves.isOwner) return { notTheOwner: 1 };
+    const outcomes = { open: moves.open.length, retried: 0, forced: 0, restarted: 0 };
+    for (const open of moves.open) {
+      const followUp = decideFollowUp(open, moves.settings, moves.takenAtMs);
+      if (followUp === null) continue;
+      if (followUp.isMoverMissing) {
+        await actActivities.requestMoves(toRequest(open.operation, moves.settings));
+        outcomes.restarted += 1;
+        continue;
+      }
+      const { operationId, sourceHost, retryChunks, forceChunks } = followUp;
+      const message = { operationId, retryChunks, forceChunks };
+      await actActivities.followUpMoves({ sourceHost, message });
+      outcomes.retried += retryChunks.length;
+      outcomes.forced += forceChunks.length;
+    }
+    return outcomes;
+  });
+}
+
+/** Takes up an operation whose mover is gone: the same id, so the same ledger goes on. */
+function toRequest(operation: Operation, settings: PolicySettings): MoveRequest {
+  const isWhole = operation.kind === 'evacuation' || operation.kind === 'drain';
+  const left = operation.originalCount - operation.counts.planned;
+  return {
+    operationId: operation.operationId,
+    siteName: operation.siteName,
+    kind: operation.kind,
+    cause: operation.cause,
+    sourceId: operation.sourceId,
+    sourceHost: operation.sourceHost,
+    targetIds: operation.targetIds,
+    maxUsers: isWhole ? null : Math.max(0, left),
+    stepRatio: isWhole ? settings.evacuateStepRatio : 1,
+    minLastMovedSecs: null,
+    endsOffline: operation.kind === 'evacuation' && operation.cause === 'health',
+    isForced: operation.kind === 'forceMove',
+    requestedBy: operation.requestedBy,
+    reason: operation.reason,
+    decisionId: operation.decisionId,
+  };
+}

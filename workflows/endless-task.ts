@@ -1,0 +1,73 @@
+/** The 5-second tasks: one endless workflow each, because schedules at that pace cost several times as much. */
+import {
+  condition,
+  continueAsNew,
+  isCancellation,
+  log,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { pauseTaskSignal, resumeTaskSignal, taskPausedQuery, wakeSignal } from './contract.ts';
+import type { TaskInput } from './contract.ts';
+import type { TaskName } from './domain/decision.ts';
+import { taskActivities } from './activity-options.ts';
+import { causeOf } from './failure-cause.ts';
+
+const RUNS_BEFORE_CONTINUING = 200;
+
+/**
+ * Runs `once` every interval, or earlier when woken; a failed run is recorded and the next one is
+ * unaffected. Continues as new after a while with the same rhythm.
+ *
+ * @param once answers its outcomes by name and count, or null where it records its run itself.
+ */
+export async function runEndlessly(
+  input: TaskInput,
+  task: TaskName,
+  once: () => Promise<Record<string, number>>,
+): Promise<void> {
+  let isWoken = false;
+  let isPaused = input.isPaused === true;
+  setHandler(wakeSignal, () => {
+    isWoken = true;
+  });
+  setHandler(pauseTaskSignal, () => {
+    isPaused = true;
+  });
+  setHandler(resumeTaskSignal, () => {
+    isPaused = false;
+  });
+  setHandler(taskPausedQuery, () => isPaused);
+  for (let run = 0; run < RUNS_BEFORE_CONTINUING; run += 1) {
+    if (isPaused) await condition(() => !isPaused || isWoken);
+    isWoken = false;
+    await runOnce(task, once);
+    await condition(() => isWoken, input.intervalSecs * 1000);
+    if (workflowInfo().continueAsNewSuggested) break;
+  }
+  await continueAsNew<(next: TaskInput) => Promise<void>>({ ...input, isPaused });
+}
+
+/** One run of any task, with its start, end, outcomes and error recorded. */
+export async function runOnce(
+  task: TaskName,
+  once: () => Promise<Record<string, number>>,
+): Promise<void> {
+  const startedAtMs = Date.now();
+  let outcomes: Record<string, number> = {};
+  let error: string | null = null;
+  try {
+    outcomes = await once();
+  } catch (failure) {
+    if (isCancellation(failure)) throw failure;
+    error = causeOf(failure);
+    log.warn('task run failed', { task, error });
+  }
+  const run = { task, startedAtMs, endedAtMs: Date.now(), outcomes, error };
+  try {
+    await taskActivities.recordTaskRun(run);
+  } catch (failure) {
+    if (isCancellation(failure)) throw failure;
+    log.warn('task run not recorded', { task, error: causeOf(failure) });
+  }
+}

@@ -1,0 +1,171 @@
+/** The one mover: every evacuation, partial, batch, forced or balancing move off one Backend. */
+import {
+  ActivityFailure,
+  allHandlersFinished,
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  continueAsNew,
+  setCurrentDetails,
+  setHandler,
+} from '@temporalio/workflow';
+import { moverRecords } from './activity-options.ts';
+import { explainQuery, progressQuery, type MoverInput, type MoverState } from './contract.ts';
+import { causeOf } from './failure-cause.ts';
+import { become, nextStep, openBook, toRow } from './mover/book.ts';
+import { emptyInbox, listen } from './mover/inbox.ts';
+import {
+  beginMoves,
+  closeBook,
+  endMoves,
+  planNext,
+  sendPlanned,
+  settleOpen,
+  verifyEnd,
+} from './mover/steps.ts';
+import type { Mover } from './mover/mover.ts';
+
+const FIRST_REQUEST_MS = 10_000;
+/** Of one run's history; a round continues as new anyway. */
+const MAX_STEPS_IN_A_RUN = 400;
+const SAVE_INTERVAL_MS = 1_000;
+
+/**
+ * Its workflow id is the lock of the source Backend. Requests reach it by update-with-start; it carries
+ * one out after the other and ends when nothing is asked of it any more.
+ */
+export async function moveUsersOff(input: MoverInput): Promise<void> {
+  const mover = createMover(input);
+  void CancellationScope.current().cancelRequested.catch(() => {
+    mover.inbox.wish ??= { end: 'cancelled', actor: 'temporal-cli', reason: 'workflow cancelled' };
+  });
+  await CancellationScope.nonCancellable(() => serve(mover, input));
+}
+
+async function serve(mover: Mover, input: MoverInput): Promise<void> {
+  for (;;) {
+    if (mover.state === null && !(await takeRequest(mover))) return;
+    const outcome = await carryOutSafely(mover);
+    if (outcome === 'leave') return;
+    if (outcome === 'ended') {
+      mover.state = null;
+      continue;
+    }
+    await condition(allHandlersFinished);
+    await continueAsNew<typeof moveUsersOff>({
+      siteName: input.siteName,
+      sourceId: input.sourceId,
+      sourceHost: input.sourceHost,
+      current: mover.state,
+      inbox: mover.inbox,
+    });
+  }
+}
+
+function createMover(input: MoverInput): Mover {
+  const inbox = input.inbox ?? emptyInbox();
+  let savedAtMs = 0;
+  let isSaving = false;
+  const mover: Mover = {
+    state: input.current ?? null,
+    inbox,
+    isHeld: () => inbox.pause !== null || inbox.wish !== null,
+    async save({ isUrgent }) {
+      if (mover.state === null || (!isUrgent && isSaving)) return;
+      if (!isUrgent && Date.now() - savedAtMs < SAVE_INTERVAL_MS) return;
+      savedAtMs = Date.now();
+      isSaving = true;
+      const row = toRow(mover.state, inbox, savedAtMs);
+      setCurrentDetails(explain(mover.state, inbox));
+      await moverRecords.saveOperation(row);
+      isSaving = false;
+    },
+  };
+  listen(inbox, () => mover.state?.request ?? null);
+  setHandler(progressQuery, () =>
+    mover.state === null ? null : toRow(mover.state, inbox, Date.now()),
+  );
+  setHandler(explainQuery, () => (mover.state === null ? 'idle' : explain(mover.state, inbox)));
+  return mover;
+}
+
+/** False: nobody wants anything. */
+async function takeRequest(mover: Mover): Promise<boolean> {
+  await condition(() => mover.inbox.waiting !== null && allHandlersFinished(), FIRST_REQUEST_MS);
+  const request = mover.inbox.waiting;
+  if (request === null) return false;
+  Object.assign(mover.inbox, emptyInbox());
+  mover.state = openBook(request, Date.now());
+  await mover.save({ isUrgent: true });
+  return true;
+}
+
+/**
+ * A refusal that no retry helps ends the operation as failed. Where the site now belongs to another
+ * installation, the operation is left as it is: the new owner takes it up.
+ */
+async function carryOutSafely(mover: Mover): Promise<'ended' | 'continue' | 'leave'> {
+  try {
+    return await carryOut(mover);
+  } catch (failure) {
+    if (!(failure instanceof ActivityFailure)) throw failure;
+    const { cause } = failure;
+    if (cause instanceof ApplicationFailure && cause.type === 'NotTheOwner') return 'leave';
+    await closeBook(mover, 'failed', causeOf(failure));
+    return 'ended';
+  }
+}
+
+async function carryOut(mover: Mover): Promise<'ended' | 'continue'> {
+  await beginMoves(mover);
+  let rounds = 0;
+  for (let step = 0; step < MAX_STEPS_IN_A_RUN; step += 1) {
+    const state = mover.state;
+    if (state === null) return 'ended';
+    if (mover.inbox.wish !== null) {
+      await endMoves(mover, mover.inbox.wish);
+      return 'ended';
+    }
+    if (mover.inbox.pause !== null) {
+      await standStill(mover, mover.inbox.pause.reason);
+      continue;
+    }
+    const { retryChunks, forceChunks } = mover.inbox;
+    const isFollowedUp = retryChunks.length + forceChunks.length > 0;
+    switch (isFollowedUp ? 'settle' : nextStep(state)) {
+      case 'send':
+        await sendPlanned(mover);
+        break;
+      case 'settle':
+        await settleOpen(mover);
+        break;
+      case 'plan':
+        if (rounds > 0) return 'continue';
+        rounds += 1;
+        await planNext(mover);
+        break;
+      case 'verify':
+        if (await verifyEnd(mover)) return 'ended';
+    }
+  }
+  return 'continue';
+}
+
+async function standStill(mover: Mover, reason: string): Promise<void> {
+  if (mover.state === null) return;
+  mover.state = become(mover.state, 'paused', reason);
+  await mover.save({ isUrgent: true });
+  const { inbox } = mover;
+  await condition(() => inbox.pause?.reason !== reason || inbox.wish !== null);
+  if (inbox.pause !== null || inbox.wish !== null) return;
+  mover.state = become(mover.state, 'running', null);
+  await mover.save({ isUrgent: true });
+}
+
+function explain(state: MoverState, inbox: Mover['inbox']): string {
+  const { counts, round, state: now, stateReason } = toRow(state, inbox, Date.now());
+  const { planned, confirmed, skipped, failed, remaining } = counts;
+  const why = stateReason === null ? '' : ` (${stateReason})`;
+  const sums = `${confirmed} confirmed, ${skipped} skipped, ${failed} failed, ${remaining} remaining`;
+  return `${now}${why}, round ${round}: ${planned} planned = ${sums}`;
+}

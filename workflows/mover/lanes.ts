@@ -1,0 +1,88 @@
+/** Sends the chunks of a round in a few lanes at a time. */
+import { sleep } from '@temporalio/workflow';
+import type { MovedChunk } from '../../activities/move-chunk.ts';
+import { moverActivities } from '../activity-options.ts';
+import type { MoverState, OpenChunk } from '../contract.ts';
+import { LANES } from '../policy/plan-evacuation.ts';
+
+export interface LaneControl {
+  /** True: start no further chunk. */
+  isHeld(): boolean;
+  speedPercent(): number;
+  onMoved(moved: MovedChunk): Promise<void>;
+}
+
+export interface LaneLimits {
+  readonly maxParallelMoves: number;
+  readonly maxParallelInflow: number;
+}
+
+/** Runs until all given chunks were sent once, or until it is told to hold. */
+export async function runLanes(
+  state: MoverState,
+  chunks: readonly OpenChunk[],
+  limits: LaneLimits,
+  control: LaneControl,
+): Promise<void> {
+  const waiting = [...chunks];
+  const inflow = new Map<string, number>();
+  const lane = async (): Promise<void> => {
+    for (;;) {
+      if (control.isHeld()) return;
+      const index = waiting.findIndex((chunk) => hasRoom(chunk, inflow, limits));
+      const chunk = waiting[index];
+      // Whatever holds the room back runs in another lane, which looks again when it is done.
+      if (chunk === undefined) return;
+      waiting.splice(index, 1);
+      inflow.set(chunk.targetId, (inflow.get(chunk.targetId) ?? 0) + chunk.counts.remaining);
+      const startedAtMs = Date.now();
+      const moved = await sendChunk(state, chunk, 'send', limits);
+      inflow.set(chunk.targetId, (inflow.get(chunk.targetId) ?? 0) - chunk.counts.remaining);
+      await control.onMoved(moved);
+      await slowDown(control.speedPercent(), Date.now() - startedAtMs);
+    }
+  };
+  const lanes = Math.max(1, Math.round((LANES * control.speedPercent()) / 100));
+  while (waiting.length > 0 && !control.isHeld()) {
+    await Promise.all(Array.from({ length: lanes }, lane));
+  }
+}
+
+export function sendChunk(
+  state: MoverState,
+  chunk: OpenChunk,
+  mode: 'send' | 'force' | 'check' | 'cancel',
+  limits: Pick<LaneLimits, 'maxParallelMoves'>,
+): Promise<MovedChunk> {
+  const { request } = state;
+  const isForced = mode === 'send' && request.isForced;
+  return moverActivities.moveChunk({
+    siteName: request.siteName,
+    operationId: request.operationId,
+    kind: request.kind,
+    cause: request.cause,
+    chunk: chunk.chunk,
+    sourceId: request.sourceId,
+    sourceHost: request.sourceHost,
+    mode: isForced ? 'force' : mode,
+    maxParallel: limits.maxParallelMoves,
+    minLastMovedSecs: request.minLastMovedSecs,
+  });
+}
+
+/** At most MAX_PARALLEL_INFLOW users on their way to one target; a single chunk always may. */
+function hasRoom(
+  chunk: OpenChunk,
+  inflow: ReadonlyMap<string, number>,
+  limits: LaneLimits,
+): boolean {
+  const there = inflow.get(chunk.targetId) ?? 0;
+  return there === 0 || there + chunk.counts.remaining <= limits.maxParallelInflow;
+}
+
+/** A quarter of the speed is one lane; below it the lane rests after each chunk. */
+async function slowDown(speedPercent: number, tookMs: number): Promise<void> {
+  const perLane = (LANES * speedPercent) / 100;
+  if (perLane >= 1) return;
+  await sleep(Math.max(1, Math.round(tookMs * (1 / perLane - 1))));
+}

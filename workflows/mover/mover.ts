@@ -1,0 +1,12 @@
+import type { MoverInbox, MoverState } from '../contract.ts';
+
+/** A running mover: its books, what was asked of it, and how it tells the world. */
+export interface Mover {
+  /** Null: between operations. */
+  state: MoverState | null;
+  readonly inbox: MoverInbox;
+  /** True: send no further chunk. */
+  isHeld(): boolean;
+  /** Writes the operation's row: at once when urgent, else at most once a second. */
+  save(options: { readonly isUrgent: boolean }): Promise<void>;
+}

@@ -1,0 +1,207 @@
+/** The steps of an operation, in the order in which they come. */
+import { condition } from '@temporalio/workflow';
+import { moverActivities, moverRecords } from '../activity-options.ts';
+import type { MoverInbox, MoverState, OpenChunk } from '../contract.ts';
+import { assert } from '../domain/assert.ts';
+import { isAutomatic } from '../domain/operation.ts';
+import { chunkSizeOf, roundSize } from '../policy/plan-evacuation.ts';
+import { selectTargets } from '../policy/select-targets.ts';
+import type { MoveSituation } from '../../activities/move-users.ts';
+import { addMoved, addRound, become, openRemaining, wantedLeft } from './book.ts';
+import { runLanes, sendChunk, type LaneLimits } from './lanes.ts';
+import type { Mover } from './mover.ts';
+
+const SETTLE_INTERVAL_MS = 1_000;
+const NO_TARGET_WAIT_MS = 5_000;
+/** After so many sweeps the users who are still there are forced. */
+const SWEEPS_BEFORE_FORCE = 2;
+const HOLD_AFTER_CANCEL_MS = 3_600_000;
+/** Where no policy settings were read yet in this run. */
+const DEFAULT_LIMITS: LaneLimits = { maxParallelMoves: 100, maxParallelInflow: 200 };
+
+function stateOf(mover: Mover): MoverState {
+  assert(mover.state !== null, 'a step belongs to an operation');
+  return mover.state;
+}
+
+export async function beginMoves(mover: Mover): Promise<void> {
+  const state = stateOf(mover);
+  if (state.operation.state !== 'planned') return;
+  const { sourceId, maxUsers } = state.request;
+  const users = await moverRecords.countUsers({ backendId: sourceId });
+  if (maxUsers === null) {
+    await moverRecords.setAcceptNewUsers({ backendId: sourceId, isAccepting: false });
+  }
+  const originalCount = maxUsers === null ? users : Math.min(users, maxUsers);
+  const begun = become(state, 'running', null);
+  const operation = { ...begun.operation, originalCount, startedAtMs: Date.now() };
+  mover.state = { ...begun, operation };
+  await mover.save({ isUrgent: true });
+}
+
+/** Reads the world again, selects targets, and writes the next round into the ledger. */
+export async function planNext(mover: Mover): Promise<void> {
+  const state = stateOf(mover);
+  const { request, operation } = state;
+  const situation = await moverActivities.readMoveSituation({ sourceId: request.sourceId });
+  const hold = findHold(state, situation);
+  if (hold !== null) {
+    mover.inbox.pause ??= { reason: hold, isByAutomation: true };
+    return;
+  }
+  const left = wantedLeft(state) ?? situation.sourceUsers - openRemaining(state);
+  const users = roundSize(operation.originalCount, request.stepRatio, Math.max(0, left));
+  const targetIds = mover.inbox.targetIds ?? request.targetIds;
+  const wish = { sourceId: request.sourceId, targetIds, users };
+  const { quotas, refused } = selectTargets(situation.candidates, wish);
+  if (users > 0 && quotas.length === 0) {
+    const reasons = refused.map(({ host, refusal }) => `${host}: ${refusal}`).join(', ');
+    mover.state = become(state, 'running', `NoTargetLeft (${reasons})`);
+    await mover.save({ isUrgent: true });
+    await condition(() => mover.isHeld(), NO_TARGET_WAIT_MS);
+    return;
+  }
+  const round = await moverActivities.planRound({
+    operationId: request.operationId,
+    sourceId: request.sourceId,
+    users,
+    firstChunk: state.nextChunk,
+    cursor: state.cursor,
+    rule: {
+      quotas: quotas.map(({ backendId, users: share }) => ({ backendId, users: share })),
+      minLastMovedSecs: request.minLastMovedSecs,
+      chunkSize: chunkSizeOf(users, mover.inbox.speedPercent),
+    },
+  });
+  mover.state = addRound(become(stateOf(mover), 'running', null), round);
+  await mover.save({ isUrgent: true });
+}
+
+/** Why automation may not go on by itself; null: it may. Drains know only the site's switch. */
+function findHold(state: MoverState, situation: MoveSituation): string | null {
+  const { cause } = state.request;
+  if (!isAutomatic(cause)) return null;
+  if (situation.automation === 'paused') return 'AutomationPaused';
+  if (cause === 'drain') return null;
+  const isBalancing = cause === 'rebalance';
+  const feature = isBalancing ? 'BackendLoadBalancing' : 'BackendHealthAutoHandling';
+  return situation.features[feature] === 'enabled' ? null : 'FeatureDisabled';
+}
+
+export async function sendPlanned(mover: Mover): Promise<void> {
+  const unsent = stateOf(mover).openChunks.filter((chunk) => !chunk.isSent);
+  await runLanes(stateOf(mover), unsent, DEFAULT_LIMITS, {
+    isHeld: () => mover.isHeld(),
+    speedPercent: () => mover.inbox.speedPercent,
+    async onMoved(moved) {
+      mover.state = addMoved(stateOf(mover), moved, Date.now());
+      await mover.save({ isUrgent: false });
+    },
+  });
+  await mover.save({ isUrgent: false });
+}
+
+/**
+ * Looks after what was sent and has not ended: tries again or forces what `check_user_moves` says, and
+ * otherwise reads where the users live now.
+ */
+export async function settleOpen(mover: Mover): Promise<void> {
+  const { inbox } = mover;
+  const hasWork = (): boolean => inbox.retryChunks.length + inbox.forceChunks.length > 0;
+  await condition(() => hasWork() || mover.isHeld(), SETTLE_INTERVAL_MS);
+  if (inbox.wish !== null) return;
+  for (const chunk of stateOf(mover).openChunks) {
+    await visitChunk(mover, chunk, takeFollowUp(inbox, chunk.chunk));
+  }
+  await mover.save({ isUrgent: false });
+}
+
+function takeFollowUp(inbox: MoverInbox, chunk: number): 'send' | 'force' | 'check' {
+  const isForced = inbox.forceChunks.includes(chunk);
+  const isRetried = inbox.retryChunks.includes(chunk);
+  inbox.forceChunks = inbox.forceChunks.filter((each) => each !== chunk);
+  inbox.retryChunks = inbox.retryChunks.filter((each) => each !== chunk);
+  if (isForced) return 'force';
+  return isRetried ? 'send' : 'check';
+}
+
+async function visitChunk(
+  mover: Mover,
+  chunk: OpenChunk,
+  mode: 'send' | 'force' | 'check' | 'cancel',
+): Promise<void> {
+  const moved = await sendChunk(stateOf(mover), chunk, mode, DEFAULT_LIMITS);
+  mover.state = addMoved(stateOf(mover), moved, Date.now());
+}
+
+/**
+ * All that was planned has ended: is the source really empty? Counted afresh, then set offline where the
+ * request says so, and counted once more; whoever is left is swept up, at last by force.
+ * Source: controller documentation: "Evacuate all users, when no users then set Backend OFFLINE".
+ *
+ * @returns true where the operation is over.
+ */
+export async function verifyEnd(mover: Mover): Promise<boolean> {
+  const { request } = stateOf(mover);
+  mover.state = become(stateOf(mover), 'verifying', null);
+  await mover.save({ isUrgent: true });
+  if (request.maxUsers === null) {
+    const backendId = request.sourceId;
+    if ((await moverRecords.countUsers({ backendId })) > 0) return sweepAgain(mover);
+    if (mover.isHeld()) return false;
+    if (request.endsOffline) {
+      await moverActivities.changeStatus({ backendId, status: 'offline' });
+      if ((await moverRecords.countUsers({ backendId })) > 0) return sweepAgain(mover);
+    }
+  }
+  await closeBook(mover, 'done', null);
+  return true;
+}
+
+function sweepAgain(mover: Mover): false {
+  const state = become(stateOf(mover), 'running', null);
+  const sweeps = state.sweeps + 1;
+  const isForced = state.request.isForced || sweeps >= SWEEPS_BEFORE_FORCE;
+  const request = { ...state.request, isForced };
+  mover.state = { ...state, request, sweeps, cursor: null, isExhausted: false, roundPlanned: 0 };
+  return false;
+}
+
+/** Stops and keeps what is moved: nothing is sent any more, what is on its way is waited for. */
+export async function endMoves(
+  mover: Mover,
+  wish: NonNullable<MoverInbox['wish']>,
+): Promise<void> {
+  while (openRemaining(stateOf(mover)) > 0) {
+    for (const chunk of stateOf(mover).openChunks) await visitChunk(mover, chunk, 'cancel');
+    if (openRemaining(stateOf(mover)) > 0) await condition(() => false, SETTLE_INTERVAL_MS);
+  }
+  const { request } = stateOf(mover);
+  const backendId = request.sourceId;
+  if (request.maxUsers === null && wish.end !== 'superseded') {
+    await moverRecords.setAcceptNewUsers({ backendId, isAccepting: true });
+  }
+  const isByOperator = wish.end === 'cancelled' && wish.actor !== 'check_backend_health';
+  if (isByOperator && isAutomatic(request.cause)) {
+    const untilMs = Date.now() + HOLD_AFTER_CANCEL_MS;
+    await moverRecords.holdAutomation({ backendId, untilMs });
+  }
+  await closeBook(mover, wish.end, wish.reason === '' ? wish.actor : wish.reason);
+}
+
+export async function closeBook(
+  mover: Mover,
+  end: 'done' | 'cancelled' | 'superseded' | 'failed',
+  reason: string | null,
+): Promise<void> {
+  let state = stateOf(mover);
+  if (end === 'done' && state.operation.state !== 'verifying') {
+    if (state.operation.state === 'planned') state = become(state, 'running', null);
+    state = become(state, 'verifying', null);
+  }
+  const ended = become(state, end, reason);
+  mover.state = { ...ended, operation: { ...ended.operation, endedAtMs: Date.now() } };
+  await mover.save({ isUrgent: true });
+  mover.inbox.wish = null;
+  mover.inbox.pause = null;
+}

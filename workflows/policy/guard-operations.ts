@@ -1,0 +1,65 @@
+import type { BackendFacts, ClusterSnapshot, RunningOperation } from '../domain/cluster-snapshot.ts';
+import type { Decision, Reason } from '../domain/decision.ts';
+import type { FeatureState } from '../domain/feature-flag.ts';
+import { isAutomatic } from '../domain/operation.ts';
+import type { CatastropheState } from './catastrophe.ts';
+import type { JudgedBackend } from './decide-backend-health.ts';
+import { healthDecision } from './health-decision.ts';
+
+/** Why automation makes an automatic operation wait; null: it may go on. */
+export type WaitReason = Extract<
+  Reason,
+  'AutomationPaused' | 'FeatureDisabled' | 'CatastropheProtection'
+>;
+
+/**
+ * Which running automatic operations have to wait, and which may go on again: the site's switch, a
+ * feature that left Enabled (drains know only the switch), catastrophe protection (all of them).
+ * Only operations that automation itself paused are resumed by it.
+ */
+export function guardOperations(
+  snapshot: ClusterSnapshot,
+  judged: readonly JudgedBackend[],
+  catastrophe: CatastropheState,
+): Decision[] {
+  return judged.flatMap(({ facts }) => {
+    const operation = facts.operation;
+    if (operation === null || !isAutomatic(operation.cause)) return [];
+    const wait = waitReason(snapshot, facts, operation, catastrophe);
+    const fields = { hosts: [facts.host], backendId: facts.id, operationId: operation.operationId };
+    if (operation.state !== 'paused') {
+      return wait === null ? [] : [healthDecision('pauseOperation', wait, fields)];
+    }
+    if (wait !== null || !isPausedByAutomation(operation)) return [];
+    const why = operation.stateReason === 'CatastropheProtection';
+    const reason = why ? 'ProtectionEnded' : 'AutomationResumed';
+    return [healthDecision('resumeOperation', reason, fields)];
+  });
+}
+
+export function isPausedByAutomation(operation: RunningOperation): boolean {
+  const reasons: (string | null)[] = ['AutomationPaused', 'FeatureDisabled', 'CatastropheProtection'];
+  return operation.state === 'paused' && reasons.includes(operation.stateReason);
+}
+
+export function featureAt(
+  snapshot: ClusterSnapshot,
+  facts: BackendFacts,
+  feature: 'BackendHealthAutoHandling' | 'BackendLoadBalancing',
+): FeatureState {
+  return facts.features[feature] ?? snapshot.features[feature];
+}
+
+function waitReason(
+  snapshot: ClusterSnapshot,
+  facts: BackendFacts,
+  operation: RunningOperation,
+  catastrophe: CatastropheState,
+): WaitReason | null {
+  if (snapshot.automation === 'paused') return 'AutomationPaused';
+  if (catastrophe.isHolding) return 'CatastropheProtection';
+  if (operation.cause === 'drain') return null;
+  const isBalancing = operation.cause === 'rebalance';
+  const feature = isBalancing ? 'BackendLoadBalancing' : 'BackendHealthAutoHandling';
+  return featureAt(snapshot, facts, feature) === 'enabled' ? null : 'FeatureDisabled';
+}
