@@ -1,0 +1,99 @@
+/** The worker process: runs workflows and activities of one site. Run as many as you like. */
+import { DefaultLogger, NativeConnection, Runtime, type Worker } from '@temporalio/worker';
+import type { ActivityContext } from '../activities/context.ts';
+import { createGateways } from '../gateways/create-gateways.ts';
+import { initControllerStore } from '../gateways/controller-store/init.ts';
+import { ConfigError, readConfig, type Config } from '../platform/config.ts';
+import { createLogger, type Logger } from '../platform/logger.ts';
+import { createMetrics } from '../platform/metrics.ts';
+import { startMetricsServer } from '../platform/metrics-server.ts';
+import { untilDone } from '../platform/retry.ts';
+import { createShutdown, type Shutdown } from '../platform/shutdown.ts';
+import { createTemporalClient } from '../platform/temporal.ts';
+import { createWorker } from './create-worker.ts';
+import { keepRhythms } from './schedules.ts';
+
+const SHUTDOWN_DEADLINE_MS = 15_000;
+const RHYTHM_CHECK_MS = 60_000;
+const RESTART_DELAY_MS = 1_000;
+
+async function main(): Promise<void> {
+  const config = readConfig(process.env);
+  const logger = createLogger({ level: config.log.level, role: 'worker', site: config.site });
+  const shutdown = createShutdown(logger, { deadlineMs: SHUTDOWN_DEADLINE_MS });
+  const metrics = createMetrics();
+  installRuntime(logger);
+  const gateways = createGateways(config, logger, metrics);
+  shutdown.add('gateways', () => gateways.close());
+  const server = await startMetricsServer(config.metrics, metrics, logger);
+  shutdown.add('metrics server', () => server.close());
+  await untilDone('migrate the controller store', logger, () => initControllerStore(config, logger));
+  const stopRhythms = keepRhythmsAlive(config, logger);
+  shutdown.add('rhythms', stopRhythms);
+  await runWorkers({ ...gateways, config, logger, metrics }, shutdown);
+}
+
+/** Temporal's own log goes through ours; signals are ours as well, so that stopping has one order. */
+function installRuntime(logger: Logger): void {
+  Runtime.install({
+    shutdownSignals: [],
+    logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
+      const fields = { ...meta };
+      if (level === 'ERROR') logger.error(fields, message);
+      else logger.warn(fields, message);
+    }),
+    telemetryOptions: { logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} } },
+  });
+}
+
+/** Schedules and endless tasks are put right at the start and every minute, whatever happened to Temporal. */
+function keepRhythmsAlive(config: Config, logger: Logger): () => Promise<void> {
+  const temporal = createTemporalClient(config.temporal);
+  const keep = (): void => {
+    keepRhythms(temporal.client, config).catch((error: unknown) => {
+      logger.warn({ error }, 'tasks could not be put in line, trying again');
+      retry = setTimeout(keep, RESTART_DELAY_MS);
+    });
+  };
+  let retry: NodeJS.Timeout | undefined;
+  keep();
+  const timer = setInterval(keep, RHYTHM_CHECK_MS);
+  return async () => {
+    clearInterval(timer);
+    clearTimeout(retry);
+    await temporal.close();
+  };
+}
+
+/** A worker that falls over is replaced within the process. */
+async function runWorkers(context: ActivityContext, shutdown: Shutdown): Promise<void> {
+  const { config, logger } = context;
+  let isStopping = false;
+  let worker: Worker | null = null;
+  let ended: Promise<void> = Promise.resolve();
+  shutdown.add('worker', async () => {
+    isStopping = true;
+    if (worker?.getState() === 'RUNNING') worker.shutdown();
+    await ended;
+  });
+  while (!isStopping) {
+    const connection = await untilDone('connect to Temporal', logger, () =>
+      NativeConnection.connect({ address: config.temporal.address }),
+    );
+    worker = await untilDone('create the worker', logger, () => createWorker(context, connection));
+    logger.info('worker runs');
+    ended = worker.run().catch((error: unknown) => {
+      logger.error({ error }, 'worker fell over, starting another');
+    });
+    await ended;
+    await connection.close();
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}
