@@ -1,0 +1,123 @@
+/** The cluster service beside a Backend: doveadm with the `cluster` commands, measurements. */
+import { setTimeout as pause } from 'node:timers/promises';
+import type { BackendContext } from './backend-context.ts';
+import { startClusterMap } from './cluster-map.ts';
+import { createDoveadmClient } from './doveadm-client.ts';
+import { listenDoveadm } from './doveadm-server.ts';
+import { openGeodb } from './geodb.ts';
+import { openHomeChangeLog } from './home-change-log.ts';
+import { listenHttp, type HttpAnswer } from './http-server.ts';
+import { describeError, type Log } from './log.ts';
+import { measureMetacache } from './metacache-bytes.ts';
+import { createMetrics, METRICS_CONTENT_TYPE } from './metrics-text.ts';
+import { startMovedOffSweeper } from './moved-off-sweeper.ts';
+import { createUsageMeter } from './process-usage.ts';
+import { createRecovery } from './recovery.ts';
+import { createSessionWatch } from './session-watch.ts';
+import type { Settings } from './settings.ts';
+import { startSleepWatch } from './sleep-watch.ts';
+import { findElsewhere } from './where.ts';
+
+const MEASURE_EVERY_MS = 2000;
+const MEASURE_METACACHE_EVERY_MS = 30_000;
+const LONGEST_DELAY_MS = 14_000;
+
+/** Runs until the answer is called. Needs neither the GeoDB nor Dovecot to be there already. */
+export async function startBackendRole(settings: Settings, log: Log): Promise<() => Promise<void>> {
+  const { recovery, context, stopParts } = createContext(settings, log);
+  const servers = [
+    await listenHttp(settings.http, (url) => answer(url, settings, context)),
+    await listenDoveadm({ settings, context, recovered: () => recovery.done() }),
+  ];
+  recovery.begin('started');
+  const stopMeasuring = startMeasuring(settings, context);
+  return async () => {
+    recovery.stop();
+    stopMeasuring();
+    for (const server of servers) {
+      server.close();
+      server.closeAllConnections();
+    }
+    await stopParts();
+  };
+}
+
+function createContext(settings: Settings, log: Log) {
+  const { host, site } = settings;
+  const geodb = openGeodb(settings.cassandra);
+  const map = startClusterMap(geodb, site, log);
+  const doveadm = createDoveadmClient(settings.doveadm.upstream, settings.doveadm.apiKey);
+  const sessions = createSessionWatch(doveadm);
+  const ownId = () => map.backendByHost(host)?.id ?? null;
+  const sweeper = startMovedOffSweeper({ geodb, doveadm, sessions, log, ownId });
+  const sleep = startSleepWatch((sleptMs) => {
+    log.warn('this process slept', { sleptMs: Math.round(sleptMs) });
+    recovery.begin('woke');
+  });
+  const homeChanges = openHomeChangeLog(settings.homeChangeLog);
+  const metrics = createMetrics();
+  const leaving = new Map<string, Promise<unknown>>();
+  const context: BackendContext = {
+    ...{ host, geodb, map, doveadm, sessions, sweeper, sleep, leaving, homeChanges, metrics, log },
+  };
+  const recovery = createRecovery(context);
+  const stopParts = async () => {
+    for (const part of [map, sweeper, sleep]) part.stop();
+    await Promise.all([homeChanges.close(), geodb.close()]);
+  };
+  return { recovery, context, stopParts };
+}
+
+async function answer(url: URL, settings: Settings, context: BackendContext): Promise<HttpAnswer> {
+  switch (url.pathname) {
+    case '/where':
+      return answerWhere(url.searchParams, settings, context);
+    case '/metrics':
+      return { status: 200, body: context.metrics.print(), contentType: METRICS_CONTENT_TYPE };
+    case '/health':
+      return { status: 200, body: 'ok\n' };
+    default:
+      return { status: 404, body: 'not found\n' };
+  }
+}
+
+/** `delay` is the lab's fault `slow`: milliseconds that a login takes longer. */
+async function answerWhere(query: URLSearchParams, settings: Settings, context: BackendContext) {
+  const delayMs = Math.min(Number(query.get('delay') ?? 0) || 0, LONGEST_DELAY_MS);
+  if (delayMs > 0) await pause(delayMs);
+  const username = (query.get('u') ?? '').toLowerCase();
+  const elsewhere = await findElsewhere(username, settings.hostAddresses, context);
+  if (elsewhere === null) return { status: 204 };
+  context.metrics.add('dovekeeper_passed_on');
+  return { status: 200, body: `${elsewhere.host} ${elsewhere.address}` };
+}
+
+function startMeasuring({ dovecotBaseDir, mailRoot }: Settings, context: BackendContext) {
+  const { metrics, log } = context;
+  const measure = createUsageMeter(dovecotBaseDir);
+  const usageTimer = setInterval(() => {
+    void measure().then((usage) => {
+      if (usage === null) return;
+      metrics.set('dovekeeper_backend_cpu_cores', usage.cpuCores);
+      metrics.set('dovekeeper_backend_memory_bytes', usage.memoryBytes);
+    });
+  }, MEASURE_EVERY_MS);
+  const measureCache = async () => {
+    const id = context.map.backendByHost(context.host)?.id;
+    if (mailRoot === null || id === undefined) return;
+    const users: string[] = [];
+    for await (const { username } of context.geodb.readHomesOf(id)) users.push(username);
+    metrics.set('dovekeeper_backend_metacache_bytes', await measureMetacache(mailRoot, users));
+  };
+  const tick = () =>
+    measureCache().catch((error: unknown) =>
+      log.warn('metacache not measured', { error: describeError(error) }),
+    );
+  const firstTimer = setTimeout(() => void tick(), MEASURE_EVERY_MS);
+  const cacheTimer = setInterval(() => void tick(), MEASURE_METACACHE_EVERY_MS);
+  return () => {
+    clearInterval(usageTimer);
+    clearTimeout(firstTimer);
+    clearInterval(cacheTimer);
+  };
+}

@@ -1,0 +1,296 @@
+/**
+ * The GeoDB as the cluster service uses it: all of its CQL is here. Reads and plain writes at
+ * LOCAL_QUORUM, conditional ones at LOCAL_SERIAL. Plain writes of homes carry their timestamp, so
+ * that of two writers the one with the newer plan wins, however late the other one arrives.
+ */
+import cassandra from 'cassandra-driver';
+import type { Settings } from './settings.ts';
+
+export interface Home {
+  readonly username: string;
+  readonly backendId: string;
+  readonly altBackendId: string | null;
+  readonly moving: string | null;
+  readonly lastMovedMs: number | null;
+  /** WRITETIME(backend_id) in microseconds. */
+  readonly writtenAtMicros: number;
+}
+
+export interface SiteRow {
+  readonly id: string;
+  readonly name: string;
+  readonly loadBalancer: string | null;
+  readonly status: string;
+}
+
+export interface BackendRow {
+  readonly id: string;
+  readonly siteId: string;
+  readonly host: string;
+  readonly status: string;
+  readonly loadFactor: number;
+}
+
+export interface ForceMoveRow {
+  readonly scope: 'site' | 'backend';
+  readonly targetId: string;
+  readonly id: string;
+  readonly percentage: number;
+  readonly destinations: readonly string[];
+}
+
+export interface ReachabilityRow {
+  readonly sourceSiteId: string;
+  readonly targetSiteId: string;
+  readonly reachable: number;
+  readonly checkedAtMs: number | null;
+}
+
+const READ_TIMEOUT_MS = 2000;
+const RECONNECT_MS = 500;
+
+type Row = cassandra.types.Row;
+
+/** Connects in the background; until then, and while Cassandra is silent, every call fails. */
+export function openGeodb(settings: Settings['cassandra']) {
+  const client = createClient(settings);
+  const run = (query: string, params: unknown[], options: cassandra.QueryOptions = {}) =>
+    client.execute(query, params, { prepare: true, ...options });
+  return {
+    ...clusterQueries(run, settings.keyspace),
+    ...homeQueries(run, settings.keyspace),
+    ...statusQueries(run, settings.keyspace),
+    close: () => client.shutdown(),
+  };
+}
+
+export type Geodb = ReturnType<typeof openGeodb>;
+
+type Run = (
+  query: string,
+  params: unknown[],
+  options?: cassandra.QueryOptions,
+) => Promise<cassandra.types.ResultSet>;
+
+/** The driver gives up for good when its first connection fails: then a new client is tried. */
+function createClient(settings: Settings['cassandra']) {
+  const open = () =>
+    new cassandra.Client({
+      contactPoints: settings.servers.map((server) => `${server}:${settings.port}`),
+      localDataCenter: settings.localDatacenter,
+      pooling: { coreConnectionsPerHost: { [cassandra.types.distance.local]: 1 } },
+      socketOptions: { connectTimeout: 1500, readTimeout: READ_TIMEOUT_MS },
+      policies: {
+        reconnection: new cassandra.policies.reconnection.ConstantReconnectionPolicy(RECONNECT_MS),
+      },
+      queryOptions: {
+        consistency: cassandra.types.consistencies.localQuorum,
+        serialConsistency: cassandra.types.consistencies.localSerial,
+        fetchSize: 1000,
+      },
+      isMetadataSyncEnabled: false,
+    });
+  let client = open();
+  let connected: Promise<void> | null = null;
+  let retryAtMs = 0;
+  const connect = () => {
+    if (Date.now() < retryAtMs) return Promise.reject(new Error('Cassandra is not connected'));
+    connected ??= client.connect().catch(async (error: unknown) => {
+      const failed = client;
+      client = open();
+      connected = null;
+      retryAtMs = Date.now() + RECONNECT_MS;
+      await failed.shutdown().catch(() => undefined);
+      throw error;
+    });
+    return connected;
+  };
+  return {
+    async execute(query: string, params: unknown[], options: cassandra.QueryOptions) {
+      await connect();
+      return client.execute(query, params, options);
+    },
+    shutdown: () => client.shutdown(),
+  };
+}
+
+function clusterQueries(run: Run, keyspace: string) {
+  return {
+    async readSites(): Promise<SiteRow[]> {
+      const { rows } = await run(
+        `SELECT id, name, load_balancer, status FROM ${keyspace}.sites`,
+        [],
+      );
+      return rows.map((row) => ({
+        id: String(row['id']),
+        name: row['name'] ?? '',
+        loadBalancer: row['load_balancer'],
+        status: row['status'] ?? 'online',
+      }));
+    },
+    async readBackends(): Promise<BackendRow[]> {
+      const columns = 'id, site_id, host, status, load_factor';
+      const { rows } = await run(`SELECT ${columns} FROM ${keyspace}.backends`, []);
+      return rows.map((row) => ({
+        id: String(row['id']),
+        siteId: String(row['site_id']),
+        host: row['host'] ?? '',
+        status: row['status'] ?? 'standby',
+        loadFactor: row['load_factor'] ?? 100,
+      }));
+    },
+    async readForceMoves(): Promise<ForceMoveRow[]> {
+      const columns = 'scope, target, id, percentage, destinations';
+      const { rows } = await run(`SELECT ${columns} FROM ${keyspace}.force_moves`, []);
+      return rows.map((row) => ({
+        scope: row['scope'],
+        targetId: String(row['target']),
+        id: row['id'] ?? '',
+        percentage: row['percentage'] ?? 0,
+        destinations: String(row['destinations'] ?? '')
+          .split(',')
+          .filter(Boolean),
+      }));
+    },
+    /** Ids of Backends that must get no new users. */
+    async readClosedBackends(): Promise<Set<string>> {
+      const { rows } = await run(
+        `SELECT scope, target, name, value FROM ${keyspace}.cluster_settings`,
+        [],
+      );
+      const closed = rows.filter(
+        (row) =>
+          row['scope'] === 'backend' && row['name'] === 'accept_new_users' && row['value'] === 'no',
+      );
+      return new Set(closed.map((row) => String(row['target'])));
+    },
+    async readReachability(): Promise<ReachabilityRow[]> {
+      const columns = 'src_site_id, dest_site_id, reachable, checked_at';
+      const { rows } = await run(`SELECT ${columns} FROM ${keyspace}.site_reachability`, []);
+      return rows.map((row) => ({
+        sourceSiteId: String(row['src_site_id']),
+        targetSiteId: String(row['dest_site_id']),
+        reachable: row['reachable'] ?? 0,
+        checkedAtMs: timeOf(row['checked_at']),
+      }));
+    },
+    async writeReachability(sourceId: string, targetId: string, isReachable: boolean) {
+      await run(
+        `INSERT INTO ${keyspace}.site_reachability
+           (src_site_id, dest_site_id, reachable, checked_at) VALUES (?, ?, ?, ?)`,
+        [sourceId, targetId, isReachable ? 1 : 0, new Date()],
+      );
+    },
+  };
+}
+
+const HOME_COLUMNS =
+  'username, backend_id, alt_backend_id, moving, last_moved, WRITETIME(backend_id) AS written_at';
+
+function homeQueries(run: Run, keyspace: string) {
+  const users = `${keyspace}.users`;
+  return {
+    async readHome(username: string): Promise<Home | null> {
+      const query = `SELECT ${HOME_COLUMNS} FROM ${users} WHERE username = ?`;
+      const { rows } = await run(query, [username]);
+      return rows[0] === undefined ? null : toHome(rows[0]);
+    },
+    /** Everybody who lives on a Backend, a page at a time. */
+    async *readHomesOf(backendId: string): AsyncGenerator<Home> {
+      let pageState: string | undefined;
+      do {
+        const result = await run(
+          `SELECT ${HOME_COLUMNS} FROM ${users} WHERE backend_id = ?`,
+          [backendId],
+          pageState === undefined ? {} : { pageState },
+        );
+        for (const row of result.rows) {
+          const home = toHome(row);
+          if (home !== null) yield home;
+        }
+        pageState = result.pageState ?? undefined;
+      } while (pageState !== undefined);
+    },
+    /** Gives a new user a home, once: the answer is the home that holds now. */
+    async claimHome(username: string, backendId: string): Promise<string> {
+      const { rows } = await run(
+        `INSERT INTO ${users} (username, backend_id) VALUES (?, ?) IF NOT EXISTS`,
+        [username, backendId],
+      );
+      const row = rows[0];
+      return row === undefined || row['[applied]'] === true || row['backend_id'] === null
+        ? backendId
+        : String(row['backend_id']);
+    },
+    async beginMove(home: { username: string; targetId: string; token: string; micros: number }) {
+      await run(
+        `UPDATE ${users} USING TIMESTAMP ? SET alt_backend_id = ?, moving = ? WHERE username = ?`,
+        [String(home.micros), home.targetId, home.token, home.username],
+      );
+    },
+    /** The user lives on the target from now on, and is not moving. */
+    async endMove(home: { username: string; targetId: string; sourceId: string; micros: number }) {
+      await run(
+        `UPDATE ${users} USING TIMESTAMP ?
+           SET backend_id = ?, alt_backend_id = ?, moving = null, last_moved = ?
+         WHERE username = ?`,
+        [String(home.micros), home.targetId, home.sourceId, new Date(), home.username],
+      );
+    },
+    /** Takes back that the user is being moved; the home stays. */
+    async dropMove(username: string, micros: number) {
+      await run(`UPDATE ${users} USING TIMESTAMP ? SET moving = null WHERE username = ?`, [
+        String(micros),
+        username,
+      ]);
+    },
+  };
+}
+
+function statusQueries(run: Run, keyspace: string) {
+  return {
+    /** False: there is no such Backend any more. */
+    async writeStatus(backendId: string, status: string): Promise<boolean> {
+      const { rows } = await run(
+        `UPDATE ${keyspace}.backends SET status = ? WHERE id = ? IF EXISTS`,
+        [status, backendId],
+      );
+      return rows[0]?.['[applied]'] === true;
+    },
+    async writeLoadFactor(backendId: string, loadFactor: number): Promise<boolean> {
+      const { rows } = await run(
+        `UPDATE ${keyspace}.backends SET load_factor = ? WHERE id = ? IF EXISTS`,
+        [loadFactor, backendId],
+      );
+      return rows[0]?.['[applied]'] === true;
+    },
+    async writeForceMove(row: ForceMoveRow) {
+      await run(
+        `INSERT INTO ${keyspace}.force_moves (scope, target, id, percentage, destinations)
+         VALUES (?, ?, ?, ?, ?)`,
+        [row.scope, row.targetId, row.id, row.percentage, row.destinations.join(',')],
+      );
+    },
+    async deleteForceMove(scope: ForceMoveRow['scope'], targetId: string) {
+      await run(`DELETE FROM ${keyspace}.force_moves WHERE scope = ? AND target = ?`, [
+        scope,
+        targetId,
+      ]);
+    },
+  };
+}
+
+/** null: a row that has no home, for instance a lone `moving` column. */
+function toHome(row: Row): Home | null {
+  if (row['backend_id'] === null) return null;
+  return {
+    username: row['username'],
+    backendId: String(row['backend_id']),
+    altBackendId: row['alt_backend_id'] === null ? null : String(row['alt_backend_id']),
+    moving: row['moving'],
+    lastMovedMs: timeOf(row['last_moved']),
+    writtenAtMicros: Number(row['written_at'] ?? 0),
+  };
+}
+
+const timeOf = (value: unknown) => (value instanceof Date ? value.getTime() : null);

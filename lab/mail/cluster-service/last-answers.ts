@@ -1,0 +1,76 @@
+/**
+ * What the GeoDB said last about each user. While it is silent, logins are answered from here, at
+ * once: after one failure it is asked again only every half second.
+ */
+import { describeError, type Log } from './log.ts';
+
+export interface LastAnswers {
+  /** The answer of `read`, or the last one known; throws where there is none. */
+  readOrRemember(username: string, read: () => Promise<string | null>): Promise<string | null>;
+  remember(username: string, backendId: string): void;
+  /** Whether the last question failed. */
+  isSilent(): boolean;
+  readonly size: number;
+}
+
+export interface LastAnswersOptions {
+  readonly maxUsers: number;
+  /** How long a login waits for the GeoDB. */
+  readonly patienceMs: number;
+  readonly askAgainMs: number;
+  /** Tells a GeoDB that does not answer from a bad answer. */
+  readonly isSilence: (error: unknown) => boolean;
+  readonly log: Log;
+}
+
+/** The least recently used answers go first. */
+export function createLastAnswers(options: LastAnswersOptions): LastAnswers {
+  const answers = new Map<string, string>();
+  let silentUntilMs = 0;
+  const remember = (username: string, backendId: string) => {
+    answers.delete(username);
+    answers.set(username, backendId);
+    if (answers.size > options.maxUsers) answers.delete(answers.keys().next().value ?? '');
+  };
+  const noteSilence = (error: unknown) => {
+    if (silentUntilMs === 0) {
+      options.log.warn('answering from memory', { error: describeError(error) });
+    }
+    silentUntilMs = Date.now() + options.askAgainMs;
+  };
+  return {
+    async readOrRemember(username, read) {
+      const last = answers.get(username);
+      if (last !== undefined && Date.now() < silentUntilMs) return last;
+      try {
+        const backendId = await withPatience(read(), options.patienceMs);
+        if (silentUntilMs !== 0) options.log.info('answering from the geodb again');
+        silentUntilMs = 0;
+        if (backendId !== null) remember(username, backendId);
+        return backendId;
+      } catch (error) {
+        if (!options.isSilence(error)) throw error;
+        noteSilence(error);
+        if (last === undefined) throw error;
+        return last;
+      }
+    },
+    remember,
+    isSilent: () => silentUntilMs !== 0,
+    get size() {
+      return answers.size;
+    },
+  };
+}
+
+async function withPatience<T>(answer: Promise<T>, patienceMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const impatience = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer in ${patienceMs} ms`)), patienceMs);
+  });
+  try {
+    return await Promise.race([answer, impatience]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * A login that asked for the home before a move ended may arrive here after it. For a while after
+ * each move this looks again who is here, and ends the sessions of those who live elsewhere.
+ */
+import type { Geodb } from './geodb.ts';
+import type { DoveadmClient } from './doveadm-client.ts';
+import { describeError, type Log } from './log.ts';
+import type { SessionWatch } from './session-watch.ts';
+
+export interface MovedOffSweeper {
+  /** Starts watching for a user whose home is elsewhere from now on. */
+  watch(username: string): void;
+  /** Whether the user was moved off lately. */
+  isMovedOff(username: string): boolean;
+  stop(): void;
+}
+
+export interface SweeperParts {
+  readonly geodb: Geodb;
+  readonly doveadm: DoveadmClient;
+  readonly sessions: SessionWatch;
+  readonly log: Log;
+  /** id of this Backend; null until the GeoDB was read. */
+  readonly ownId: () => string | null;
+}
+
+const SWEEP_EVERY_MS = 250;
+/** The slowest login: lookup and proxy each wait up to 5 s. */
+const WATCH_MS = 12_000;
+
+/** Costs nothing while nobody was moved. */
+export function startMovedOffSweeper(parts: SweeperParts): MovedOffSweeper {
+  const movedOff = new Map<string, number>();
+  let isSweeping = false;
+  const sweep = async () => {
+    const oldest = performance.now() - WATCH_MS;
+    for (const [username, atMs] of movedOff) if (atMs < oldest) movedOff.delete(username);
+    if (movedOff.size === 0) return;
+    const here = await parts.sessions.readUsers();
+    for (const username of here) {
+      if (!movedOff.has(username)) continue;
+      const home = await parts.geodb.readHome(username);
+      if (home === null || home.backendId === parts.ownId()) movedOff.delete(username);
+      else await parts.doveadm.kick(username);
+    }
+  };
+  const timer = setInterval(() => {
+    if (isSweeping) return;
+    isSweeping = true;
+    sweep()
+      .catch((error: unknown) => parts.log.warn('sweep failed', { error: describeError(error) }))
+      .finally(() => (isSweeping = false));
+  }, SWEEP_EVERY_MS);
+  return {
+    watch: (username) => void movedOff.set(username, performance.now()),
+    isMovedOff: (username) => movedOff.has(username),
+    stop: () => clearInterval(timer),
+  };
+}

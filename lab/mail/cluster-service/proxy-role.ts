@@ -1,0 +1,141 @@
+/** The cluster service beside a proxy: lookups, probes, site reachability, metrics. */
+import { startClusterMap, type ClusterMapReader } from './cluster-map.ts';
+import { createDoveadmClient } from './doveadm-client.ts';
+import { openGeodb, type Geodb } from './geodb.ts';
+import { openHomeChangeLog } from './home-change-log.ts';
+import { listenHttp, type HttpAnswer } from './http-server.ts';
+import { createLastAnswers, type LastAnswers } from './last-answers.ts';
+import { describeError, type Log } from './log.ts';
+import { lookUp, NoOpenBackendError, type LookupParts } from './lookup.ts';
+import { createMetrics, METRICS_CONTENT_TYPE, type Metrics } from './metrics-text.ts';
+import { startProbes } from './probe.ts';
+import { createUsageMeter } from './process-usage.ts';
+import { startReachability } from './reachability.ts';
+import type { Settings } from './settings.ts';
+
+const PATIENCE_MS = 800;
+const ASK_AGAIN_MS = 500;
+const REMEMBER_USERS = 200_000;
+const PRELOAD_EVERY_MS = 30_000;
+const PRELOAD_AGAIN_MS = 1000;
+const MEASURE_EVERY_MS = 2000;
+
+/** Runs until the answer is called. Needs nobody to be there already. */
+export async function startProxyRole(settings: Settings, log: Log): Promise<() => Promise<void>> {
+  const geodb = openGeodb(settings.cassandra);
+  const map = startClusterMap(geodb, settings.site, log);
+  const metrics = createMetrics();
+  const homeChanges = openHomeChangeLog(settings.homeChangeLog);
+  const lastAnswers = createLastAnswers({
+    maxUsers: REMEMBER_USERS,
+    patienceMs: PATIENCE_MS,
+    askAgainMs: ASK_AGAIN_MS,
+    isSilence: (error) => !(error instanceof NoOpenBackendError),
+    log,
+  });
+  const { hostAddresses, userPattern, imapPort, lmtpPort, address } = settings;
+  const endSessions = sessionEnder(settings, log);
+  const parts = {
+    geodb,
+    map,
+    lastAnswers,
+    hostAddresses,
+    userPattern,
+    homeChanges,
+    endSessions,
+    log,
+  };
+  const server = await listenHttp(settings.http, (url) => answer(url, parts, metrics));
+  const stops = [
+    startReachability({ geodb, map, metrics, log, hostAddresses, imapPort }),
+    startProbes({
+      map,
+      metrics,
+      log,
+      imap: { address, port: imapPort },
+      lmtp: { address, port: lmtpPort },
+      password: settings.probePassword,
+    }),
+    startPreloading(geodb, map, lastAnswers),
+    startMeasuring(settings.dovecotBaseDir, metrics),
+    () => map.stop(),
+  ];
+  return async () => {
+    for (const stop of stops) stop();
+    server.close();
+    server.closeAllConnections();
+    await Promise.all([homeChanges.close(), geodb.close()]);
+  };
+}
+
+async function answer(url: URL, parts: LookupParts, metrics: Metrics): Promise<HttpAnswer> {
+  switch (url.pathname) {
+    case '/lookup':
+      return answerLookup(url.searchParams.get('u') ?? '', parts, metrics);
+    case '/metrics':
+      metrics.set('dovekeeper_lookup_from_memory', parts.lastAnswers.isSilent() ? 1 : 0);
+      return { status: 200, body: metrics.print(), contentType: METRICS_CONTENT_TYPE };
+    case '/health':
+      return { status: 200, body: 'ok\n' };
+    default:
+      return { status: 404, body: 'not found\n' };
+  }
+}
+
+async function answerLookup(username: string, parts: LookupParts, metrics: Metrics) {
+  const startedAtMs = performance.now();
+  const found = await lookUp(username.toLowerCase(), parts);
+  metrics.add('dovekeeper_lookup', { outcome: found.kind });
+  metrics.add('dovekeeper_lookup_seconds', {}, (performance.now() - startedAtMs) / 1000);
+  switch (found.kind) {
+    case 'found':
+      return { status: 200, body: `${found.host} ${found.address}` };
+    case 'unknownUser':
+      return { status: 404, body: 'unknown user' };
+    case 'unavailable':
+      return { status: 503, body: found.reason };
+  }
+}
+
+/** Ends the sessions of a user on a Backend through its doveadm; a silent Backend has none. */
+function sessionEnder({ hostAddresses, doveadm }: Settings, log: Log) {
+  return (host: string, username: string) => {
+    const endpoint = { address: hostAddresses.get(host) ?? host, port: doveadm.port };
+    createDoveadmClient(endpoint, doveadm.apiKey)
+      .kick(username)
+      .catch((error: unknown) => log.warn('kick failed', { host, error: describeError(error) }));
+  };
+}
+
+/** Learns all homes of the site now and then, so that a silent GeoDB stops nobody from logging in. */
+function startPreloading(geodb: Geodb, map: ClusterMapReader, lastAnswers: LastAnswers) {
+  const preload = async () => {
+    const siteId = map.ownSite()?.id;
+    const backends = map.current().backends.filter((backend) => backend.siteId === siteId);
+    let users = 0;
+    for (const { id } of backends) {
+      for await (const { username } of geodb.readHomesOf(id)) {
+        lastAnswers.remember(username, id);
+        if (++users >= REMEMBER_USERS) return true;
+      }
+    }
+    return backends.length > 0;
+  };
+  const tick = async () => {
+    const isDone = await preload().catch(() => false);
+    timer = setTimeout(() => void tick(), isDone ? PRELOAD_EVERY_MS : PRELOAD_AGAIN_MS);
+  };
+  let timer = setTimeout(() => void tick(), PRELOAD_AGAIN_MS);
+  return () => clearTimeout(timer);
+}
+
+function startMeasuring(baseDir: string, metrics: Metrics) {
+  const measure = createUsageMeter(baseDir);
+  const timer = setInterval(() => {
+    void measure().then((usage) => {
+      metrics.set('dovekeeper_proxy_cpu_cores', usage?.cpuCores ?? 0);
+      metrics.set('dovekeeper_proxy_memory_bytes', usage?.memoryBytes ?? 0);
+    });
+  }, MEASURE_EVERY_MS);
+  return () => clearInterval(timer);
+}
