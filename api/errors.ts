@@ -28,6 +28,7 @@ export const PROBLEM_CODES = {
   NotTheOwner: [409, 'This controller does not own the site'],
   PlanOutdated: [409, 'The plan is out of date'],
   NoTarget: [409, 'No Backend can take the users'],
+  TaskNotScheduled: [409, 'No clock drives this task'],
   IdempotencyInProgress: [409, 'The same request is in progress'],
   BodyTooLarge: [413, 'Body too large'],
   UnsupportedMediaType: [415, 'Unsupported media type'],

@@ -16,6 +16,8 @@ export interface ApiEnv {
     problemCode?: string;
     /** Set by `authenticate`; absent on the open routes. */
     identity?: Identity;
+    /** The request asks for a session. */
+    isSignIn?: boolean;
     /** A handler may say more about a change than its path does. */
     auditTarget?: string;
     auditDetail?: string;

@@ -1,5 +1,4 @@
 /** Who changed what, and what was refused. */
-import { notYet } from '../not-yet.ts';
 import { createRoute, z } from '@hono/zod-openapi';
 import { access, createRouter, jsonAnswer, problems } from '../router.ts';
 import { AuditPage } from '../schemas/task.ts';
@@ -22,4 +21,11 @@ const readAudit = createRoute({
   responses: { 200: jsonAnswer(AuditPage, 'Audit entries'), ...problems(422) },
 });
 
-auditRoutes.openapi(readAudit, notYet);
+auditRoutes.openapi(readAudit, async (c) => {
+  const { store, config } = c.get('api').dependencies;
+  const { limit, beforeMs } = c.req.valid('query');
+  const options = beforeMs === undefined ? { limit } : { limit, beforeMs };
+  const entries = await store.readAudit(config.site, options);
+  const last = entries.length < limit ? undefined : entries.at(-1);
+  return c.json({ entries, nextBeforeMs: last?.atMs ?? null }, 200);
+});

@@ -1,11 +1,15 @@
 /** Backends and the users that live there. */
-import { notYet } from '../not-yet.ts';
 import { createRoute, z } from '@hono/zod-openapi';
+import { presentBackend, presentBackends, readSiteFacts } from '../backend-view.ts';
+import { findBackend, findSite, readCluster } from '../cluster-view.ts';
+import { effectiveFeatures, readFeatureSettings } from '../feature-view.ts';
 import { access, createRouter, jsonAnswer, problems } from '../router.ts';
 import { BackendDetail, BackendList, BackendUserPage } from '../schemas/cluster.ts';
 import { pageQuery } from '../schemas/problem.ts';
 
 export const backendRoutes = createRouter();
+
+const SHOWN_DECISIONS = 20;
 
 export const HostParams = z.object({ host: z.string().min(1).max(255) });
 
@@ -20,6 +24,15 @@ const listBackends = createRoute({
   responses: { 200: jsonAnswer(BackendList, 'Backends, by host'), ...problems(404, 422) },
 });
 
+backendRoutes.openapi(listBackends, async (c) => {
+  const state = c.get('api');
+  const cluster = await readCluster(state.dependencies);
+  const name = c.req.valid('query').site;
+  const site = name === undefined ? cluster.home : findSite(cluster.sites, name);
+  const facts = await readSiteFacts(state, cluster, site);
+  return c.json({ siteName: site.name, backends: presentBackends(state, facts) }, 200);
+});
+
 const readBackend = createRoute({
   operationId: 'readBackend',
   tags: ['backends'],
@@ -29,6 +42,31 @@ const readBackend = createRoute({
   ...access({ role: 'viewer' }),
   request: { params: HostParams },
   responses: { 200: jsonAnswer(BackendDetail, 'The Backend'), ...problems(404, 422) },
+});
+
+backendRoutes.openapi(readBackend, async (c) => {
+  const state = c.get('api');
+  const { dependencies } = state;
+  const cluster = await readCluster(dependencies);
+  const backend = findBackend(cluster, c.req.valid('param').host);
+  const site = findSite(cluster.sites, backend.siteId);
+  const [facts, settings, page] = await Promise.all([
+    readSiteFacts(state, cluster, site),
+    readFeatureSettings(dependencies),
+    dependencies.store.readDecisions({
+      siteName: site.name,
+      host: backend.host,
+      limit: SHOWN_DECISIONS,
+    }),
+  ]);
+  const place = { siteId: site.id, backendId: backend.id, nowMs: dependencies.now() };
+  const detail = {
+    ...presentBackend(state, facts, backend),
+    isHome: site.id === cluster.home.id,
+    features: effectiveFeatures(cluster, settings, place),
+    lastDecisions: page.decisions,
+  };
+  return c.json(detail, 200);
 });
 
 const pageBackendUsers = createRoute({
@@ -42,8 +80,17 @@ const pageBackendUsers = createRoute({
   responses: { 200: jsonAnswer(BackendUserPage, 'Users, in token order'), ...problems(404, 422) },
 });
 
-backendRoutes.openapi(listBackends, notYet);
-
-backendRoutes.openapi(readBackend, notYet);
-
-backendRoutes.openapi(pageBackendUsers, notYet);
+backendRoutes.openapi(pageBackendUsers, async (c) => {
+  const { dependencies } = c.get('api');
+  const { limit, cursor } = c.req.valid('query');
+  const cluster = await readCluster(dependencies);
+  const { id, host } = findBackend(cluster, c.req.valid('param').host);
+  const page = await dependencies.geodb.pageUsers(id, { limit, cursor: cursor ?? null });
+  const users = page.users.map(({ username, altBackendId, isMoving, lastMovedMs }) => ({
+    username,
+    alternativeHost: altBackendId === null ? null : cluster.hostOf(altBackendId),
+    isMoving,
+    lastMovedMs,
+  }));
+  return c.json({ host, users, cursor: page.cursor }, 200);
+});

@@ -1,6 +1,6 @@
 /** What was decided, and why. */
-import { notYet } from '../not-yet.ts';
 import { createRoute, z } from '@hono/zod-openapi';
+import { ApiError } from '../errors.ts';
 import { access, createRouter, jsonAnswer, problems } from '../router.ts';
 import { DecisionDetail, DecisionFilter, DecisionPageView } from '../schemas/decision.ts';
 
@@ -17,6 +17,20 @@ const listDecisions = createRoute({
   responses: { 200: jsonAnswer(DecisionPageView, 'Decisions'), ...problems(422) },
 });
 
+decisionRoutes.openapi(listDecisions, async (c) => {
+  const { store, config } = c.get('api').dependencies;
+  const { task, host, kind, cursor, limit } = c.req.valid('query');
+  const page = await store.readDecisions({
+    siteName: config.site,
+    ...(task === undefined ? {} : { task }),
+    ...(host === undefined ? {} : { host }),
+    ...(kind === undefined ? {} : { kind }),
+    cursor: cursor ?? null,
+    limit,
+  });
+  return c.json({ decisions: page.decisions, cursor: page.cursor }, 200);
+});
+
 const readDecision = createRoute({
   operationId: 'readDecision',
   tags: ['decisions'],
@@ -28,6 +42,13 @@ const readDecision = createRoute({
   responses: { 200: jsonAnswer(DecisionDetail, 'The decision'), ...problems(404, 422) },
 });
 
-decisionRoutes.openapi(listDecisions, notYet);
-
-decisionRoutes.openapi(readDecision, notYet);
+decisionRoutes.openapi(readDecision, async (c) => {
+  const { store, config } = c.get('api').dependencies;
+  const { decisionId } = c.req.valid('param');
+  const decision = await store.readDecision(config.site, decisionId);
+  if (decision === null) {
+    throw new ApiError('DecisionUnknown', `there is no decision ${decisionId}`);
+  }
+  const snapshot = await store.readSnapshot(decision.snapshotId);
+  return c.json({ decision, snapshot }, 200);
+});

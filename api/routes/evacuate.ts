@@ -1,6 +1,13 @@
 /** An operator's evacuation of a Backend, and its plan. */
-import { notYet } from '../not-yet.ts';
 import { createRoute } from '@hono/zod-openapi';
+import { findHomeBackend, readCluster } from '../cluster-view.ts';
+import { ApiError } from '../errors.ts';
+import { liveEvent } from '../live-event.ts';
+import { presentOperation } from '../operation-view.ts';
+import { requestEvacuation } from '../operations.ts';
+import { planEvacuation, requireSamePlan } from '../plan-evacuation.ts';
+import { identityOf } from '../router.ts';
+import type { ApiState } from '../state.ts';
 import { access, changeProblems, createRouter, jsonAnswer, jsonBody, problems } from '../router.ts';
 import { EvacuateBody, EvacuationPlan, OperationView } from '../schemas/operation.ts';
 import { HostParams } from './backends.ts';
@@ -24,4 +31,35 @@ const evacuateBackend = createRoute({
   },
 });
 
-evacuateRoutes.openapi(evacuateBackend, notYet);
+evacuateRoutes.openapi(evacuateBackend, async (c) => {
+  const state = c.get('api');
+  const { dependencies } = state;
+  const { reason, dryRun, plan: planToken } = c.req.valid('json');
+  const cluster = await readCluster(dependencies);
+  const source = findHomeBackend(cluster, c.req.valid('param').host);
+  const plan = await planEvacuation(state, cluster, source);
+  if (dryRun) {
+    c.set('auditDetail', 'dryRun');
+    return c.json(plan, 200);
+  }
+  await requireOwner(state);
+  if (planToken !== undefined) requireSamePlan(planToken, plan);
+  if (plan.targets.length === 0) {
+    const why = plan.refused.map((refused) => `${refused.host}: ${refused.reason}`).join(', ');
+    throw new ApiError('NoTarget', `no Backend can take the users of ${source.host} (${why})`);
+  }
+  const asked = { actor: identityOf(c).actor, reason };
+  const operation = await requestEvacuation(dependencies, source, plan.users, asked);
+  c.set('auditDetail', operation.operationId);
+  await dependencies.cache.publish(liveEvent(dependencies, 'operations'));
+  return c.json(presentOperation(cluster, operation), 202);
+});
+
+/** A site that another controller owns is not touched; not knowing is left to the mover. */
+async function requireOwner({ ownership, dependencies }: ApiState): Promise<void> {
+  const { isOwner, owner } = await ownership();
+  if (isOwner === false) {
+    const text = `site ${dependencies.config.site} is owned by ${owner ?? 'nobody'}`;
+    throw new ApiError('NotTheOwner', `${text}: run site:claim to take it over`);
+  }
+}

@@ -1,6 +1,10 @@
 /** Feature flags at the global, site and Backend level. */
-import { notYet } from '../not-yet.ts';
 import { createRoute, z } from '@hono/zod-openapi';
+import { parseFeatureState } from '../../workflows/domain/feature-flag.ts';
+import { changeFeature, parseFeature } from '../change-feature.ts';
+import { readCluster } from '../cluster-view.ts';
+import { presentFeatures, readFeatureSettings } from '../feature-view.ts';
+import { identityOf } from '../router.ts';
 import { access, changeProblems, createRouter, jsonAnswer, jsonBody, problems } from '../router.ts';
 import { FeatureChange, FeaturesView } from '../schemas/feature.ts';
 
@@ -14,6 +18,15 @@ const readFeatures = createRoute({
   path: '/features',
   ...access({ role: 'viewer' }),
   responses: { 200: jsonAnswer(FeaturesView, 'Features'), ...problems() },
+});
+
+featureRoutes.openapi(readFeatures, async (c) => {
+  const { dependencies } = c.get('api');
+  const [cluster, settings] = await Promise.all([
+    readCluster(dependencies),
+    readFeatureSettings(dependencies),
+  ]);
+  return c.json(presentFeatures(cluster, settings, dependencies.now()), 200);
 });
 
 const setFeature = createRoute({
@@ -34,6 +47,21 @@ const setFeature = createRoute({
   },
 });
 
-featureRoutes.openapi(readFeatures, notYet);
-
-featureRoutes.openapi(setFeature, notYet);
+featureRoutes.openapi(setFeature, async (c) => {
+  const { dependencies } = c.get('api');
+  const { level, target, state, reason, expiresAt } = c.req.valid('json');
+  const feature = parseFeature(c.req.valid('param').feature);
+  c.set('auditDetail', `${level} ${target ?? ''} ${state ?? 'unset'}`);
+  const cluster = await readCluster(dependencies);
+  await changeFeature(dependencies, cluster, {
+    feature,
+    level,
+    target: target ?? null,
+    state: state === null ? null : (parseFeatureState(state) ?? null),
+    reason,
+    expiresAt: expiresAt ?? null,
+    actor: identityOf(c).actor,
+  });
+  const settings = await readFeatureSettings(dependencies);
+  return c.json(presentFeatures(cluster, settings, dependencies.now()), 200);
+});

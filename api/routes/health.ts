@@ -1,5 +1,4 @@
 /** Whether this process lives and can serve. Open to everybody. */
-import { notYet } from '../not-yet.ts';
 import { createRoute, z } from '@hono/zod-openapi';
 import { createRouter, jsonAnswer } from '../router.ts';
 import { ReadyView } from '../schemas/task.ts';
@@ -16,6 +15,8 @@ const readLive = createRoute({
   responses: { 200: jsonAnswer(z.object({ live: z.literal(true) }), 'It lives') },
 });
 
+healthRoutes.openapi(readLive, (c) => c.json({ live: true as const }, 200));
+
 const readReady = createRoute({
   operationId: 'readReady',
   tags: ['health'],
@@ -24,6 +25,11 @@ const readReady = createRoute({
   path: '/health/ready',
   security: [],
   responses: { 200: jsonAnswer(ReadyView, 'Ready'), 503: jsonAnswer(ReadyView, 'Not ready') },
+});
+
+healthRoutes.openapi(readReady, async (c) => {
+  const answer = await c.get('api').readiness();
+  return c.json(answer, answer.ready ? 200 : 503);
 });
 
 const readMetrics = createRoute({
@@ -39,8 +45,11 @@ const readMetrics = createRoute({
   },
 });
 
-healthRoutes.openapi(readLive, notYet);
-
-healthRoutes.openapi(readReady, notYet);
-
-healthRoutes.openapi(readMetrics, notYet);
+healthRoutes.openapi(readMetrics, async (c) => {
+  const { figures, dependencies } = c.get('api');
+  const text = await figures.render();
+  if (text === null) {
+    return c.text('MetricsExport is disabled: this endpoint does not work while it is\n', 503);
+  }
+  return c.text(text, 200, { 'Content-Type': dependencies.metrics.contentType });
+});

@@ -1,6 +1,19 @@
 /** Operations: look, and pause, resume, cancel or slow them. */
-import { notYet } from '../not-yet.ts';
 import { createRoute, z } from '@hono/zod-openapi';
+import type { Operation } from '../../workflows/domain/operation.ts';
+import { readCluster } from '../cluster-view.ts';
+import type { Dependencies } from '../dependencies.ts';
+import { liveEvent } from '../live-event.ts';
+import { listOperationPage } from '../operation-page.ts';
+import { presentMove, presentOperation } from '../operation-view.ts';
+import {
+  controlOperation,
+  findOperation,
+  holdAutomationOff,
+  requireAllowed,
+  setOperationSpeed,
+} from '../operations.ts';
+import { identityOf } from '../router.ts';
 import { idempotent, IdempotencyHeader } from '../idempotency.ts';
 import { access, changeProblems, createRouter, jsonAnswer, jsonBody, problems } from '../router.ts';
 import {
@@ -29,6 +42,16 @@ const listOperations = createRoute({
   responses: { 200: jsonAnswer(OperationPageView, 'Operations'), ...problems(422) },
 });
 
+operationRoutes.openapi(listOperations, async (c) => {
+  const { dependencies } = c.get('api');
+  const [cluster, page] = await Promise.all([
+    readCluster(dependencies),
+    listOperationPage(dependencies, c.req.valid('query')),
+  ]);
+  const operations = page.operations.map((operation) => presentOperation(cluster, operation));
+  return c.json({ operations, cursor: page.cursor }, 200);
+});
+
 const readOperation = createRoute({
   operationId: 'readOperation',
   tags: ['operations'],
@@ -40,6 +63,15 @@ const readOperation = createRoute({
   responses: { 200: jsonAnswer(OperationView, 'The operation'), ...problems(404, 422) },
 });
 
+operationRoutes.openapi(readOperation, async (c) => {
+  const { dependencies } = c.get('api');
+  const [cluster, operation] = await Promise.all([
+    readCluster(dependencies),
+    findOperation(dependencies, c.req.valid('param').operationId),
+  ]);
+  return c.json(presentOperation(cluster, operation), 200);
+});
+
 const pageMoves = createRoute({
   operationId: 'pageOperationMoves',
   tags: ['operations'],
@@ -49,6 +81,20 @@ const pageMoves = createRoute({
   ...access({ role: 'viewer' }),
   request: { params, query: MoveFilter },
   responses: { 200: jsonAnswer(MovePage, 'User moves'), ...problems(404, 422) },
+});
+
+operationRoutes.openapi(pageMoves, async (c) => {
+  const { dependencies } = c.get('api');
+  const { limit, cursor, state } = c.req.valid('query');
+  const [cluster, { operationId }] = await Promise.all([
+    readCluster(dependencies),
+    findOperation(dependencies, c.req.valid('param').operationId),
+  ]);
+  const filter = state === undefined ? {} : { state };
+  const options = { limit, cursor: cursor ?? null, ...filter };
+  const page = await dependencies.store.pageLedger(operationId, options);
+  const moves = page.rows.map((row) => presentMove(cluster, row));
+  return c.json({ moves, cursor: page.cursor }, 200);
 });
 
 const answers = {
@@ -68,6 +114,15 @@ const pauseOperation = createRoute({
   responses: answers,
 });
 
+operationRoutes.openapi(pauseOperation, async (c) => {
+  const { dependencies } = c.get('api');
+  const operation = await findOperation(dependencies, c.req.valid('param').operationId);
+  requireAllowed(dependencies, operation, 'pause');
+  const asked = { actor: identityOf(c).actor, reason: c.req.valid('json').reason };
+  await controlOperation(dependencies, operation, 'pause', asked);
+  return c.json(await presentAfter(dependencies, operation), 202);
+});
+
 const resumeOperation = createRoute({
   operationId: 'resumeOperation',
   tags: ['operations'],
@@ -77,6 +132,15 @@ const resumeOperation = createRoute({
   ...access({ role: 'operator', action: 'operation.resume', middleware: [idempotent] }),
   request: { params, headers: IdempotencyHeader, body: jsonBody(ReasonBody) },
   responses: answers,
+});
+
+operationRoutes.openapi(resumeOperation, async (c) => {
+  const { dependencies } = c.get('api');
+  const operation = await findOperation(dependencies, c.req.valid('param').operationId);
+  requireAllowed(dependencies, operation, 'resume');
+  const asked = { actor: identityOf(c).actor, reason: c.req.valid('json').reason };
+  await controlOperation(dependencies, operation, 'resume', asked);
+  return c.json(await presentAfter(dependencies, operation), 202);
 });
 
 const cancelOperation = createRoute({
@@ -90,6 +154,17 @@ const cancelOperation = createRoute({
   responses: answers,
 });
 
+operationRoutes.openapi(cancelOperation, async (c) => {
+  const { dependencies } = c.get('api');
+  const operation = await findOperation(dependencies, c.req.valid('param').operationId);
+  requireAllowed(dependencies, operation, 'cancel');
+  const { reason, holdSecs } = c.req.valid('json');
+  await holdAutomationOff(dependencies, operation, holdSecs);
+  const asked = { actor: identityOf(c).actor, reason };
+  await controlOperation(dependencies, operation, 'cancel', asked);
+  return c.json(await presentAfter(dependencies, operation), 202);
+});
+
 const setSpeed = createRoute({
   operationId: 'setOperationSpeed',
   tags: ['operations'],
@@ -101,16 +176,22 @@ const setSpeed = createRoute({
   responses: answers,
 });
 
-operationRoutes.openapi(listOperations, notYet);
+operationRoutes.openapi(setSpeed, async (c) => {
+  const { dependencies } = c.get('api');
+  const operation = await findOperation(dependencies, c.req.valid('param').operationId);
+  requireAllowed(dependencies, operation, 'speed');
+  const asked = { actor: identityOf(c).actor, ...c.req.valid('json') };
+  await setOperationSpeed(dependencies, operation, asked);
+  c.set('auditDetail', `${asked.speedPercent} %`);
+  return c.json(await presentAfter(dependencies, operation), 202);
+});
 
-operationRoutes.openapi(readOperation, notYet);
-
-operationRoutes.openapi(pageMoves, notYet);
-
-operationRoutes.openapi(pauseOperation, notYet);
-
-operationRoutes.openapi(resumeOperation, notYet);
-
-operationRoutes.openapi(cancelOperation, notYet);
-
-operationRoutes.openapi(setSpeed, notYet);
+/** The mover writes its row when it has done what was asked: this is the row as it is now. */
+async function presentAfter(dependencies: Dependencies, operation: Operation) {
+  await dependencies.cache.publish(liveEvent(dependencies, 'operations'));
+  const [cluster, now] = await Promise.all([
+    readCluster(dependencies),
+    dependencies.store.readOperation(operation.operationId),
+  ]);
+  return presentOperation(cluster, now ?? operation);
+}

@@ -1,12 +1,12 @@
 /** The first page of the UI in one document. */
-import { notYet } from '../not-yet.ts';
 import { createRoute } from '@hono/zod-openapi';
+import { readOverview } from '../overview.ts';
 import { access, createRouter, jsonAnswer, problems } from '../router.ts';
 import { OverviewView } from '../schemas/overview.ts';
 
 export const overviewRoutes = createRouter();
 
-const readOverview = createRoute({
+const overview = createRoute({
   operationId: 'readOverview',
   tags: ['overview'],
   summary: 'Is my cluster all right',
@@ -16,4 +16,4 @@ const readOverview = createRoute({
   responses: { 200: jsonAnswer(OverviewView, 'The home site'), ...problems() },
 });
 
-overviewRoutes.openapi(readOverview, notYet);
+overviewRoutes.openapi(overview, async (c) => c.json(await readOverview(c.get('api')), 200));

@@ -1,6 +1,10 @@
 /** The scheduled tasks: when they ran, and run, pause or resume them. */
-import { notYet } from '../not-yet.ts';
 import { createRoute, z } from '@hono/zod-openapi';
+import { TASK_NAMES, type TaskName } from '../../workflows/domain/decision.ts';
+import type { Dependencies } from '../dependencies.ts';
+import { ApiError } from '../errors.ts';
+import { isScheduled, readTasks } from '../task-view.ts';
+import { identityOf } from '../router.ts';
 import { idempotent, IdempotencyHeader } from '../idempotency.ts';
 import { access, changeProblems, createRouter, jsonAnswer, jsonBody, problems } from '../router.ts';
 import { ReasonBody } from '../schemas/problem.ts';
@@ -16,6 +20,12 @@ const listTasks = createRoute({
   path: '/tasks',
   ...access({ role: 'viewer' }),
   responses: { 200: jsonAnswer(TaskList, 'Tasks'), ...problems() },
+});
+
+taskRoutes.openapi(listTasks, async (c) => {
+  const { dependencies } = c.get('api');
+  const { isTemporalAnswering, tasks } = await readTasks(dependencies);
+  return c.json({ siteName: dependencies.config.site, isTemporalAnswering, tasks }, 200);
 });
 
 const request = {
@@ -40,6 +50,13 @@ const runTask = createRoute({
   responses: answers,
 });
 
+taskRoutes.openapi(runTask, async (c) => {
+  const { dependencies } = c.get('api');
+  const task = requireScheduled(c.req.valid('param').task);
+  await dependencies.temporal.runTask(dependencies.config.site, task);
+  return c.json(await readTaskView(dependencies, task), 202);
+});
+
 const pauseTask = createRoute({
   operationId: 'pauseTask',
   tags: ['tasks'],
@@ -49,6 +66,14 @@ const pauseTask = createRoute({
   ...access({ role: 'operator', action: 'task.pause', middleware: [idempotent] }),
   request,
   responses: answers,
+});
+
+taskRoutes.openapi(pauseTask, async (c) => {
+  const { dependencies } = c.get('api');
+  const task = requireScheduled(c.req.valid('param').task);
+  const note = `${identityOf(c).actor}: ${c.req.valid('json').reason}`;
+  await dependencies.temporal.pauseTask(dependencies.config.site, task, note);
+  return c.json(await readTaskView(dependencies, task), 202);
 });
 
 const resumeTask = createRoute({
@@ -62,10 +87,32 @@ const resumeTask = createRoute({
   responses: answers,
 });
 
-taskRoutes.openapi(listTasks, notYet);
+taskRoutes.openapi(resumeTask, async (c) => {
+  const { dependencies } = c.get('api');
+  const task = requireScheduled(c.req.valid('param').task);
+  const note = `${identityOf(c).actor}: ${c.req.valid('json').reason}`;
+  await dependencies.temporal.resumeTask(dependencies.config.site, task, note);
+  return c.json(await readTaskView(dependencies, task), 202);
+});
 
-taskRoutes.openapi(runTask, notYet);
+/** Throws ApiError TaskUnknown, or TaskNotScheduled for the one that no clock drives. */
+function requireScheduled(name: string): TaskName {
+  const wanted = name.toLowerCase();
+  const task = TASK_NAMES.find((each) => each === wanted);
+  if (task === undefined) {
+    throw new ApiError('TaskUnknown', `there is no task ${name}: ${TASK_NAMES.join(', ')}`);
+  }
+  if (!isScheduled(task)) {
+    throw new ApiError('TaskNotScheduled', `${task} runs with each scrape of /metrics`);
+  }
+  return task;
+}
 
-taskRoutes.openapi(pauseTask, notYet);
-
-taskRoutes.openapi(resumeTask, notYet);
+async function readTaskView(dependencies: Dependencies, task: TaskName) {
+  const { tasks } = await readTasks(dependencies);
+  const view = tasks.find((each) => each.task === task);
+  if (view === undefined) {
+    throw new Error(`task ${task} is not among the tasks`);
+  }
+  return view;
+}

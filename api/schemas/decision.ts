@@ -1,8 +1,15 @@
 /** Decisions and the snapshots behind them. */
 import { z } from '@hono/zod-openapi';
+import { BACKEND_STATUSES } from '../../workflows/domain/backend.ts';
+import { HEALTH_VERDICTS } from '../../workflows/domain/cluster-snapshot.ts';
 import { DECISION_KINDS, REASONS, TASK_NAMES } from '../../workflows/domain/decision.ts';
 import { FEATURE_STATES, FEATURES } from '../../workflows/domain/feature-flag.ts';
 import { BLIND_REASONS } from '../../workflows/domain/metrics.ts';
+import {
+  OPERATION_CAUSES,
+  OPERATION_KINDS,
+  OPERATION_STATES,
+} from '../../workflows/domain/operation.ts';
 import { nextCursor, pageQuery } from './problem.ts';
 
 export const TaskNameField = z.enum(TASK_NAMES).openapi('TaskName');
@@ -50,6 +57,63 @@ export const MetricsViewSchema = z
   })
   .openapi('MetricsView');
 
+const AttemptCountsView = z.object({ succeeded: z.number(), failed: z.number() });
+
+const BackendMemoryView = z.object({
+  backendId: z.string(),
+  verdict: z.enum(HEALTH_VERDICTS),
+  verdictSinceMs: z.number(),
+  judgedAtMs: z.number().nullable(),
+  lastPartialMoveAtMs: z.number().nullable(),
+  lastBalancedAtMs: z.number().nullable(),
+  offlineWrittenAtMicros: z.number().nullable(),
+  offlineSinceMs: z.number().nullable(),
+  returnedAtMs: z.array(z.number()).readonly(),
+  operatorHoldUntilMs: z.number().nullable(),
+});
+
+const BackendFactsView = z
+  .object({
+    id: z.string(),
+    host: z.string(),
+    status: z.enum(BACKEND_STATUSES),
+    loadFactor: z.number(),
+    statusWrittenAtMicros: z.number().nullable(),
+    userCount: z.number().nullable(),
+    isDoveadmReachable: z.boolean(),
+    attempts: z
+      .array(
+        z.object({
+          windowSecs: z.number(),
+          logins: AttemptCountsView,
+          deliveries: AttemptCountsView,
+        }),
+      )
+      .readonly(),
+    load: z
+      .object({
+        cpu: z.number().nullable(),
+        memoryBytes: z.number().nullable(),
+        metacacheBytes: z.number().nullable(),
+        samples: z.number(),
+      })
+      .nullable(),
+    memory: BackendMemoryView.nullable(),
+    operation: z
+      .object({
+        operationId: z.string(),
+        kind: z.enum(OPERATION_KINDS),
+        cause: z.enum(OPERATION_CAUSES),
+        state: z.enum(OPERATION_STATES),
+        stateReason: z.string().nullable(),
+        remaining: z.number(),
+        updatedAtMs: z.number(),
+      })
+      .nullable(),
+    features: z.partialRecord(z.enum(FEATURES), z.enum(FEATURE_STATES)),
+  })
+  .openapi('BackendFacts');
+
 export const SnapshotView = z
   .object({
     takenAtMs: z.int(),
@@ -61,7 +125,7 @@ export const SnapshotView = z
     settings: z.record(z.string(), z.number()),
     metrics: MetricsViewSchema,
     backends: z
-      .array(z.record(z.string(), z.unknown()))
+      .array(BackendFactsView)
       .readonly()
       .openapi({ description: 'The facts of each Backend, as the policy saw them.' }),
   })

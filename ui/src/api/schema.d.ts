@@ -1062,10 +1062,68 @@ export interface components {
             };
             metrics: components["schemas"]["MetricsView"];
             /** @description The facts of each Backend, as the policy saw them. */
-            backends: {
-                [key: string]: unknown;
-            }[];
+            backends: components["schemas"]["BackendFacts"][];
         } | null;
+        BackendFacts: {
+            id: string;
+            host: string;
+            /** @enum {string} */
+            status: "online" | "standby" | "offline";
+            loadFactor: number;
+            statusWrittenAtMicros: number | null;
+            userCount: number | null;
+            isDoveadmReachable: boolean;
+            attempts: {
+                windowSecs: number;
+                logins: {
+                    succeeded: number;
+                    failed: number;
+                };
+                deliveries: {
+                    succeeded: number;
+                    failed: number;
+                };
+            }[];
+            load: {
+                cpu: number | null;
+                memoryBytes: number | null;
+                metacacheBytes: number | null;
+                samples: number;
+            } | null;
+            memory: {
+                backendId: string;
+                /** @enum {string} */
+                verdict: "healthy" | "degraded" | "critical" | "unknown";
+                verdictSinceMs: number;
+                judgedAtMs: number | null;
+                lastPartialMoveAtMs: number | null;
+                lastBalancedAtMs: number | null;
+                offlineWrittenAtMicros: number | null;
+                offlineSinceMs: number | null;
+                returnedAtMs: number[];
+                operatorHoldUntilMs: number | null;
+            } | null;
+            operation: {
+                operationId: string;
+                /** @enum {string} */
+                kind: "evacuation" | "partialMove" | "batchMove" | "forceMove" | "drain" | "rebalance";
+                /** @enum {string} */
+                cause: "health" | "operator" | "degraded" | "drain" | "rebalance";
+                /** @enum {string} */
+                state: "planned" | "running" | "paused" | "verifying" | "done" | "cancelled" | "failed" | "superseded";
+                stateReason: string | null;
+                remaining: number;
+                updatedAtMs: number;
+            } | null;
+            features: {
+                /** @enum {string} */
+                MetricsExport?: "disabled" | "dryRun" | "enabled";
+                /** @enum {string} */
+                BackendHealthAutoHandling?: "disabled" | "dryRun" | "enabled";
+                /** @enum {string} */
+                BackendLoadBalancing?: "disabled" | "dryRun" | "enabled";
+            };
+        };
         Features: {
             siteName: string;
             /** @description No table of flags: everything counts as enabled, as documented. */

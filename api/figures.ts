@@ -1,0 +1,141 @@
+/** Task `scrape_stats`: the figures that /metrics exports beside what this process counts itself. */
+import { Gauge } from 'prom-client';
+import type { OperationCause, OperationKind } from '../workflows/domain/operation.ts';
+import { resolveFeature } from '../workflows/policy/resolve-feature.ts';
+import { readSiteFacts } from './backend-view.ts';
+import { presentCatastrophe } from './catastrophe-view.ts';
+import { readCluster } from './cluster-view.ts';
+import type { Dependencies } from './dependencies.ts';
+import { readFeatureSettings } from './feature-view.ts';
+import { memoize } from './memoize.ts';
+import type { ViewState } from './state.ts';
+
+const MAX_AGE_MS = 2000;
+/** A scrape waits no longer for fresh figures; it then gets the last ones. */
+const MAX_WAIT_MS = 700;
+
+export interface Figures {
+  /** The OpenMetrics text; null: MetricsExport is off, so the endpoint does not work. */
+  render(): Promise<string | null>;
+}
+
+export function createFigures(state: ViewState): Figures {
+  const { dependencies } = state;
+  const { logger, metrics, now } = dependencies;
+  const gauges = createGauges(dependencies);
+  let isExported = true;
+  const refresh = memoize(
+    async () => {
+      const startedAtMs = now();
+      try {
+        isExported = await refreshFigures(state, gauges);
+        metrics.observeTask('scrape_stats', 'success', now() - startedAtMs);
+        await saveRun(dependencies, startedAtMs);
+      } catch (error) {
+        logger.warn({ error }, 'exported figures could not be refreshed');
+        metrics.observeTask('scrape_stats', 'failure', now() - startedAtMs);
+      }
+    },
+    MAX_AGE_MS,
+    now,
+  );
+  return {
+    render: async () => {
+      await Promise.race([refresh(), delay(MAX_WAIT_MS)]);
+      return isExported ? await metrics.render() : null;
+    },
+  };
+}
+
+type Gauges = ReturnType<typeof createGauges>;
+
+function createGauges({ metrics: { registry } }: Dependencies) {
+  const gauge = <L extends string>(name: string, help: string, labelNames: L[]) =>
+    new Gauge({ name, help, labelNames, registers: [registry] });
+  return {
+    operations: gauge('dovekeeper_operations_open', 'Operations that have not ended.', [
+      'kind',
+      'cause',
+      'state',
+    ]),
+    remaining: gauge('dovekeeper_operation_users_remaining', 'Users still to be moved.', [
+      'source',
+    ]),
+    users: gauge('dovekeeper_backend_users', 'Users that live on a Backend.', ['backend']),
+    online: gauge('dovekeeper_backend_online', '1 where the Backend is online.', ['backend']),
+    holding: gauge('dovekeeper_catastrophe_protection', '1 while protection holds.', []),
+    blind: gauge('dovekeeper_blind', '1 while the metrics show too little to decide.', []),
+  };
+}
+
+/** Answers whether figures may be exported at all. */
+async function refreshFigures(state: ViewState, gauges: Gauges): Promise<boolean> {
+  const { dependencies } = state;
+  const { store, metrics, config, now } = dependencies;
+  const cluster = await readCluster(dependencies);
+  const [settings, facts, runs, nothings] = await Promise.all([
+    readFeatureSettings(dependencies),
+    readSiteFacts(state, cluster, cluster.home),
+    store.readTaskRuns(config.site),
+    store.readLastNothings(config.site, 'check_backend_health'),
+  ]);
+  const place = { siteId: cluster.home.id, backendId: null, nowMs: now() };
+  if (resolveFeature(settings, 'MetricsExport', place).state === 'disabled') return false;
+  for (const run of runs) {
+    if (run.lastSucceededAtMs !== null) metrics.setTaskSuccess(run.task, run.lastSucceededAtMs);
+  }
+  gauges.users.reset();
+  gauges.online.reset();
+  for (const backend of facts.backends) {
+    metrics.setVerdict(backend.host, facts.memories.get(backend.id)?.verdict ?? 'unknown');
+    gauges.online.set({ backend: backend.host }, backend.status === 'online' ? 1 : 0);
+    const users = facts.counts.get(backend.id)?.users;
+    if (users !== undefined) gauges.users.set({ backend: backend.host }, users);
+  }
+  setOperations(gauges, facts.operations);
+  const catastrophe = presentCatastrophe(dependencies, facts, nothings);
+  gauges.holding.set(catastrophe.isHolding ? 1 : 0);
+  const view = facts.metrics.metrics?.view;
+  gauges.blind.set(view === undefined || view.blindReason !== null ? 1 : 0);
+  return true;
+}
+
+interface CountedOperation {
+  readonly kind: OperationKind;
+  readonly cause: OperationCause;
+  readonly state: string;
+  readonly sourceHost: string;
+  readonly counts: { readonly remaining: number };
+}
+
+function setOperations(gauges: Gauges, operations: readonly CountedOperation[]): void {
+  gauges.operations.reset();
+  gauges.remaining.reset();
+  for (const { kind, cause, state, sourceHost, counts } of operations) {
+    gauges.operations.inc({ kind, cause, state });
+    gauges.remaining.set({ source: sourceHost }, counts.remaining);
+  }
+}
+
+async function saveRun(dependencies: Dependencies, startedAtMs: number): Promise<void> {
+  const { store, config, logger, now } = dependencies;
+  const run = {
+    siteName: config.site,
+    task: 'scrape_stats',
+    lastStartedAtMs: startedAtMs,
+    lastSucceededAtMs: now(),
+    lastDurationMs: now() - startedAtMs,
+    lastError: null,
+    lastErrorAtMs: null,
+    outcomes: {},
+  } as const;
+  await store.saveTaskRun(run).catch((error: unknown) => {
+    logger.debug({ error }, 'run of scrape_stats could not be saved');
+  });
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
+}

@@ -1,3 +1,0 @@
-export const notYet = (() => {
-  throw new Error('not yet');
-}) as never;

@@ -1,0 +1,206 @@
+/** Asks the movers: starts an evacuation, and pauses, resumes, cancels or slows what runs. */
+import { ulid } from 'ulid';
+import type { Backend } from '../workflows/domain/backend.ts';
+import { isAutomatic, outranks, type Operation } from '../workflows/domain/operation.ts';
+import { NO_MOVES } from '../workflows/domain/user-move.ts';
+import type { MoveAnswer, MoveRequest } from '../workflows/contract.ts';
+import type { Dependencies } from './dependencies.ts';
+import { ApiError } from './errors.ts';
+import { allowedActions, type OperationAction } from './operation-view.ts';
+
+export interface Asked {
+  readonly actor: string;
+  readonly reason: string;
+}
+
+/** Throws ApiError OperationUnknown. */
+export async function findOperation(
+  { store }: Dependencies,
+  operationId: string,
+): Promise<Operation> {
+  const operation = await store.readOperation(operationId);
+  if (operation === null) {
+    throw new ApiError('OperationUnknown', `there is no operation ${operationId}`);
+  }
+  return operation;
+}
+
+/**
+ * Writes the planned row first, so that it can be watched from the start, then asks the mover.
+ * Throws ApiError OperationRunning, or GatewayError{cassandra | temporal}.
+ */
+export async function requestEvacuation(
+  dependencies: Dependencies,
+  source: Backend,
+  users: number,
+  asked: Asked,
+): Promise<Operation> {
+  const { store, temporal } = dependencies;
+  await requireNothingInTheWay(dependencies, source);
+  const request = evacuationRequest(dependencies, source, asked);
+  const planned = plannedOperation(dependencies, request, users);
+  await store.saveOperation(planned);
+  let answer: MoveAnswer;
+  try {
+    answer = await temporal.requestMoves(request);
+  } catch (error) {
+    await endUnasked(dependencies, planned, 'NotAsked', error);
+    throw error;
+  }
+  if (answer.answer === 'refused') {
+    await endUnasked(dependencies, planned, 'OperationRunning', answer.reason);
+    throw operationRunning(source, answer.runningId);
+  }
+  return (await store.readOperation(planned.operationId)) ?? planned;
+}
+
+/** Throws ApiError OperationStateConflict with the state, NotHomeSite or MoverNotRunning. */
+export async function controlOperation(
+  { temporal }: Dependencies,
+  operation: Operation,
+  verb: 'pause' | 'resume' | 'cancel',
+  asked: Asked,
+): Promise<void> {
+  const message = { operationId: operation.operationId, ...asked };
+  const { siteName, sourceHost } = operation;
+  requireRunning(await temporal.control(siteName, sourceHost, verb, message), operation);
+}
+
+/** Throws as `controlOperation` does. */
+export async function setOperationSpeed(
+  { temporal }: Dependencies,
+  operation: Operation,
+  asked: Asked & { readonly speedPercent: number },
+): Promise<void> {
+  const message = { operationId: operation.operationId, ...asked };
+  const { siteName, sourceHost } = operation;
+  requireRunning(await temporal.setSpeed(siteName, sourceHost, message), operation);
+}
+
+/** Checks what may be asked of an operation before anything is asked. */
+export function requireAllowed(
+  { config }: Dependencies,
+  operation: Operation,
+  action: OperationAction,
+): void {
+  const { operationId, siteName, state } = operation;
+  if (siteName !== config.site) {
+    throw new ApiError('NotHomeSite', `${operationId} belongs to ${siteName}: ask its controller`);
+  }
+  if (!allowedActions(operation).includes(action)) {
+    const text = `${action} is not possible while the operation is ${state}`;
+    throw new ApiError('OperationStateConflict', text, { operationId, state });
+  }
+}
+
+/**
+ * Keeps automation off a Backend whose automatic operation was cancelled, or the next cycle would
+ * undo the cancel. Written before the cancel, so that no cycle falls in between.
+ */
+export async function holdAutomationOff(
+  { store, now }: Dependencies,
+  operation: Operation,
+  holdSecs: number,
+): Promise<void> {
+  if (!isAutomatic(operation.cause) || holdSecs === 0) return;
+  await store.updateBackendMemory(operation.siteName, {
+    backendId: operation.sourceId,
+    operatorHoldUntilMs: now() + holdSecs * 1000,
+  });
+}
+
+async function requireNothingInTheWay(
+  { store, config }: Dependencies,
+  source: Backend,
+): Promise<void> {
+  const open = await store.listOpenOperations(config.site);
+  const running = open.find((operation) => operation.sourceId === source.id);
+  if (running !== undefined && !outranks('operator', running.cause)) {
+    throw operationRunning(source, running.operationId);
+  }
+}
+
+function operationRunning(source: Backend, operationId: string): ApiError {
+  const text = `operation ${operationId} is running on ${source.host}: cancel it or wait`;
+  return new ApiError('OperationRunning', text, { operationId });
+}
+
+function evacuationRequest(
+  { config }: Dependencies,
+  source: Backend,
+  { actor, reason }: Asked,
+): MoveRequest {
+  return {
+    operationId: ulid(),
+    siteName: config.site,
+    kind: 'evacuation',
+    cause: 'operator',
+    sourceId: source.id,
+    sourceHost: source.host,
+    targetIds: [],
+    maxUsers: null,
+    stepRatio: config.policy.evacuateStepRatio,
+    minLastMovedSecs: null,
+    endsOffline: false,
+    isForced: false,
+    requestedBy: actor,
+    reason,
+    decisionId: null,
+  };
+}
+
+function plannedOperation({ now }: Dependencies, request: MoveRequest, users: number): Operation {
+  const { operationId, siteName, kind, cause, sourceId, sourceHost, targetIds } = request;
+  return {
+    operationId,
+    siteName,
+    kind,
+    cause,
+    sourceId,
+    sourceHost,
+    targetIds,
+    state: 'planned',
+    stateReason: null,
+    requestedBy: request.requestedBy,
+    reason: request.reason,
+    decisionId: null,
+    originalCount: users,
+    round: 0,
+    counts: { ...NO_MOVES, planned: users, remaining: users },
+    stuck: 0,
+    forced: 0,
+    speedPercent: 100,
+    createdAtMs: now(),
+    startedAtMs: null,
+    firstConfirmedAtMs: null,
+    endedAtMs: null,
+    updatedAtMs: now(),
+  };
+}
+
+/**
+ * Ends a row that no mover took. Where the mover took it after all (the answer got lost), its own
+ * progress is newer and wins.
+ */
+async function endUnasked(
+  { store, logger, now }: Dependencies,
+  planned: Operation,
+  stateReason: string,
+  cause: unknown,
+): Promise<void> {
+  const { operationId } = planned;
+  logger.warn({ operationId, error: cause }, 'operation was not taken by a mover');
+  const ended = { state: 'failed', stateReason, endedAtMs: now(), updatedAtMs: now() } as const;
+  await store.saveOperation({ ...planned, ...ended, counts: NO_MOVES }).catch((error: unknown) => {
+    logger.error({ operationId, error }, 'operation could not be marked as failed');
+  });
+}
+
+function requireRunning(wasTaken: boolean, { operationId, state }: Operation): void {
+  if (!wasTaken) {
+    throw new ApiError('MoverNotRunning', `no mover works on operation ${operationId}`, {
+      operationId,
+      state,
+    });
+  }
+}
