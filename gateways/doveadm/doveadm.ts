@@ -24,7 +24,10 @@ export interface DoveadmCommands {
 /** Every method throws GatewayError{system: 'doveadm', subject: host}. */
 export interface Doveadm {
   /** Command discovery; also the reachability check. Cached for `maxAgeMs`. */
-  readCommands(host: string, options: { timeoutMs: number; maxAgeMs: number }): Promise<DoveadmCommands>;
+  readCommands(
+    host: string,
+    options: { timeoutMs: number; maxAgeMs: number },
+  ): Promise<DoveadmCommands>;
   /** Never throws: false where the Backend does not answer in time. */
   isAnswering(host: string, timeoutMs: number): Promise<boolean>;
   /** One command for the whole chunk. The reply is no proof: read the homes afterwards. */
