@@ -182,13 +182,25 @@ function doingSentence(overview: Overview): string {
   }
   const running = overview.operations.filter(({ state }) => state !== 'paused');
   if (running.length > 0) {
-    const what = listed(running.map(operationTitle));
-    return `Running: ${what}. Nothing has to be done by hand right now.`;
+    return `Dovekeeper is ${listed(running.map(doing))}. Nothing has to be done by hand right now.`;
   }
   const ratio = overview.counts.siteFailureRatio;
   return ratio === null
     ? 'No logins or deliveries were seen in the look-back.'
     : `${percent(ratio)} of all logins and deliveries fail.`;
+}
+
+const DOING: Readonly<Record<string, string>> = {
+  evacuation: 'evacuating',
+  partialMove: 'moving some Users off',
+  batchMove: 'moving Users off',
+  forceMove: 'forcing Users off',
+  drain: 'draining',
+  rebalance: 'rebalancing',
+};
+
+function doing({ kind, sourceHost }: Operation): string {
+  return `${DOING[kind] ?? 'working on'} ${sourceHost}`;
 }
 
 function todoRow(backend: Backend, overview: Overview): TodoRow {

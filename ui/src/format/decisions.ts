@@ -31,7 +31,10 @@ const HEADS: Readonly<Record<string, Head>> = {
   resumeOperation: [(on) => `Operation on ${on} resumed`, (on) => `Would resume ${on}`],
   retryMoves: [(on) => `Moves off ${on} retried`, (on) => `Would retry moves off ${on}`],
   forceMoves: [(on) => `Moves off ${on} forced`, (on) => `Would force moves off ${on}`],
-  restartMover: [(on) => `Mover of ${on} started again`, (on) => `Would restart the mover of ${on}`],
+  restartMover: [
+    (on) => `Mover of ${on} started again`,
+    (on) => `Would restart the mover of ${on}`,
+  ],
   rebalance: [(on) => `Rebalance of ${on} started`, (on) => `Would rebalance ${on}`],
   drain: [(on) => `Drain of ${on} started`, (on) => `Would drain ${on}`],
   endDrain: [(on) => `Drain of ${on} ended`, (on) => `Would end the drain of ${on}`],
@@ -103,13 +106,18 @@ export function decisionWhy(decision: DecisionFacts): string {
   return `because ${why}${setting}.${dry}`;
 }
 
-export function decisionGlyph(decision: { readonly kind: string; readonly isDryRun: boolean }): Glyph {
+export function decisionGlyph(decision: {
+  readonly kind: string;
+  readonly isDryRun: boolean;
+}): Glyph {
   return decision.isDryRun ? 'dry' : (GLYPHS[decision.kind] ?? 'info');
 }
 
 export function actionName(kind: string, isDryRun = false): string {
   const name = ACTIONS[kind] ?? kind;
-  return isDryRun && kind !== 'nothing' ? `Would ${name.charAt(0).toLowerCase()}${name.slice(1)}` : name;
+  return isDryRun && kind !== 'nothing'
+    ? `Would ${name.charAt(0).toLowerCase()}${name.slice(1)}`
+    : name;
 }
 
 /** A number of a decision with its name and unit, both taken from the key. */
@@ -130,4 +138,50 @@ function splitKey(key: string): [string, (value: number) => string] {
 
 function words(key: string): string {
   return key.replace(/([a-z0-9])([A-Z])/g, '$1 $2').toLowerCase();
+}
+
+/** The reason in two or three words, for columns. */
+const SHORT_REASONS: Readonly<Record<string, string>> = {
+  Healthy: 'healthy',
+  FeatureDisabled: 'flag Disabled',
+  AutomationPaused: 'automation paused',
+  Blind: 'blind',
+  UnknownTooFewAttempts: 'too few attempts',
+  CatastropheProtection: 'protection holds',
+  CoolTime: 'cool time',
+  DegradedNotLongEnough: 'not long enough',
+  OperationRunning: 'Operation runs',
+  OperatorHold: 'held by operator',
+  NoTarget: 'no target',
+  NoUsers: 'no Users',
+  Offline: 'offline',
+  OfflineByOperator: 'offline by operator',
+  Standby: 'standby',
+  RecoveryNotProven: 'not proven',
+  HoldDown: 'held down',
+  NotTheOwner: 'not the owner',
+  AutoHandlingRestricted: 'restricted',
+};
+
+/** "Nothing: healthy", "Evacuate", "Would evacuate". */
+export function shortDecision(decision: DecisionFacts): string {
+  if (decision.kind !== 'nothing') return actionName(decision.kind, decision.isDryRun);
+  return `Nothing: ${SHORT_REASONS[decision.reason] ?? decision.reason}`;
+}
+
+const CRITICAL_KINDS = ['evacuate', 'setOffline', 'forceMoves'];
+const WAITING_REASONS = [
+  'CatastropheProtection',
+  'CoolTime',
+  'DegradedNotLongEnough',
+  'NoTarget',
+  'OperatorHold',
+];
+
+/** Colour only where something deviates. */
+export function decisionTone(decision: DecisionFacts): 'mute' | 'dry' | 'crit' | 'warn' | 'acc' {
+  if (decision.isDryRun && decision.kind !== 'nothing') return 'dry';
+  if (CRITICAL_KINDS.includes(decision.kind)) return 'crit';
+  if (decision.kind !== 'nothing') return 'acc';
+  return WAITING_REASONS.includes(decision.reason) ? 'warn' : 'mute';
 }

@@ -2,13 +2,7 @@
 import { EVENTS_PATH } from '../api/client.ts';
 import { clock } from './clock.svelte.ts';
 
-export type Topic =
-  | 'metrics'
-  | 'operations'
-  | 'decisions'
-  | 'features'
-  | 'automation'
-  | 'refresh';
+export type Topic = 'metrics' | 'operations' | 'decisions' | 'features' | 'automation' | 'refresh';
 
 export type LiveState = 'connecting' | 'live' | 'polling' | 'lost';
 

@@ -1,0 +1,182 @@
+/** Conditions that concern every page, the worst first. Each says what, since when, and what it means. */
+import type { Glyph } from '../components/glyphs.ts';
+import type { Overview } from '../api/model.ts';
+import { listed, percentValue } from './number.ts';
+import { blindSentence } from './reasons.ts';
+import { capital, decisionHref } from './cluster.ts';
+
+export interface Condition {
+  readonly id: string;
+  readonly tone: 'crit' | 'warn' | 'dry' | 'info';
+  readonly glyph: Glyph;
+  readonly title: string;
+  readonly text: string;
+  readonly sinceMs: number | null;
+  readonly link: { readonly label: string; readonly href: string } | null;
+  readonly action: 'resumeAutomation' | null;
+}
+
+type Part = Pick<Condition, 'id' | 'tone' | 'glyph' | 'title' | 'text'> & Partial<Condition>;
+
+function condition(part: Part): Condition {
+  return { sinceMs: null, link: null, action: null, ...part };
+}
+
+/** All conditions of the site as the overview tells them. */
+export function conditionsOf(overview: Overview): readonly Condition[] {
+  return [
+    ...ownership(overview),
+    ...neighbours(overview),
+    ...blind(overview),
+    ...catastrophe(overview),
+    ...automation(overview),
+    ...overdue(overview),
+    ...features(overview),
+  ].sort((a, b) => ORDER.indexOf(a.tone) - ORDER.indexOf(b.tone));
+}
+
+const ORDER: readonly Condition['tone'][] = ['crit', 'warn', 'dry', 'info'];
+
+function ownership({ ownership: { isOwner, owner }, site }: Overview): Condition[] {
+  if (isOwner !== false) return [];
+  return [
+    condition({
+      id: 'owner',
+      tone: 'crit',
+      glyph: 'lock',
+      title: `This controller does not own ${site.name}.`,
+      text: `${owner ?? 'Nobody'} owns it, so this one only watches. npm run site:claim takes it over.`,
+    }),
+  ];
+}
+
+const EFFECTS: Readonly<Record<string, readonly [tone: 'crit' | 'warn', effect: string]>> = {
+  cassandra: ['crit', 'Nothing can be decided or changed. Mail flows on to the last known homes.'],
+  temporal: [
+    'crit',
+    'Nothing is decided and no Operation moves on. Mail flows; reading still works.',
+  ],
+  prometheus: [
+    'warn',
+    'Without metrics nothing is decided by itself. Operations by hand still work.',
+  ],
+  redis: ['warn', 'Pages are slower and not live. Decisions are not affected.'],
+};
+
+const NAMES: Readonly<Record<string, string>> = {
+  cassandra: 'Cassandra',
+  temporal: 'Temporal',
+  prometheus: 'Prometheus',
+  redis: 'Redis',
+};
+
+function neighbours({ dependencies }: Overview): Condition[] {
+  return Object.entries(dependencies)
+    .filter(([, dependency]) => !dependency.ok)
+    .map(([name, { error }]) => {
+      const [tone, effect] = EFFECTS[name] ?? ['warn', ''];
+      return condition({
+        id: `dependency-${name}`,
+        tone,
+        glyph: 'unknown',
+        title: `${NAMES[name] ?? name} does not answer.`,
+        text: `${effect}${error === undefined ? '' : ` (${error})`}`,
+        link: { label: 'View Tasks', href: '/tasks' },
+      });
+    });
+}
+
+function blind({ metrics }: Overview): Condition[] {
+  if (!metrics.isBlind) return [];
+  return [
+    condition({
+      id: 'blind',
+      tone: 'crit',
+      glyph: 'blind',
+      title: 'Blind.',
+      text: `${capital(blindSentence(metrics.view?.blindReason ?? null))}. Health is unknown, so automation starts nothing. What is moving already moves on.`,
+      sinceMs: metrics.view?.newestSampleMs ?? null,
+      link: { label: 'View Tasks', href: '/tasks' },
+    }),
+  ];
+}
+
+function catastrophe({ catastrophe: state }: Overview): Condition[] {
+  if (!state.isHolding) return [];
+  const share = percentValue(state.sharePercent);
+  return [
+    condition({
+      id: 'catastrophe',
+      tone: 'crit',
+      glyph: 'shield',
+      title: 'Catastrophe protection holds.',
+      text: `${share} of the Backends fail, limit ${percentValue(state.thresholdPercent)}: ${listed(state.failingHosts, 6)}. No automatic move starts and running ones pause, because the rest could not carry everyone. It lets go by itself.`,
+      sinceMs: state.sinceMs,
+      link:
+        state.decisionId === null
+          ? null
+          : { label: 'View Decision', href: decisionHref(state.decisionId) },
+    }),
+  ];
+}
+
+function automation({ automation: state }: Overview): Condition[] {
+  if (state.state !== 'paused') return [];
+  const by = state.setBy === null ? '' : ` by ${state.setBy}`;
+  const why = state.reason === null ? '' : `: “${state.reason}”`;
+  return [
+    condition({
+      id: 'automation',
+      tone: 'warn',
+      glyph: 'pause',
+      title: 'Automation is paused',
+      text: `${by}${why}. Nothing starts by itself.`,
+      sinceMs: state.setAtMs,
+      action: 'resumeAutomation',
+    }),
+  ];
+}
+
+function overdue({ overdueTasks, automation: { state } }: Overview): Condition[] {
+  if (overdueTasks.length === 0 || state === 'paused') return [];
+  return [
+    condition({
+      id: 'overdue',
+      tone: 'warn',
+      glyph: 'clock',
+      title: `${listed(overdueTasks)} ${overdueTasks.length === 1 ? 'is' : 'are'} late.`,
+      text: 'No success for three intervals.',
+      link: { label: 'View Tasks', href: '/tasks' },
+    }),
+  ];
+}
+
+const FEATURE_EFFECTS: Readonly<Record<string, readonly [dry: string, off: string]>> = {
+  MetricsExport: ['', 'Figures are not exported, and no other feature works.'],
+  BackendHealthAutoHandling: [
+    'Decisions are recorded; no User is moved for the health of a Backend.',
+    'A failing Backend is shown, and left as it is.',
+  ],
+  BackendLoadBalancing: [
+    'Decisions are recorded; no User is moved for balance.',
+    'Load is not balanced.',
+  ],
+};
+
+function features({ features: all, site }: Overview): Condition[] {
+  return all
+    .filter(({ state }) => state !== 'enabled')
+    .map(({ feature, state, decidedBy }) => {
+      const isDry = state === 'dryRun';
+      const [dry, off] = FEATURE_EFFECTS[feature] ?? ['', ''];
+      const level = decidedBy.level === null ? 'by default' : `set at ${decidedBy.level} level`;
+      return condition({
+        id: `feature-${feature}`,
+        tone: isDry ? 'dry' : 'info',
+        glyph: isDry ? 'dry' : 'offline',
+        title: `${isDry ? 'DryRun' : 'Disabled'}: ${feature} on ${site.name}.`,
+        text: `${isDry ? dry : off} (${level})`,
+        link: { label: 'Open feature flag', href: '/features' },
+      });
+    });
+}

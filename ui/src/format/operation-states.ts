@@ -1,0 +1,44 @@
+/** States of operations: their pill, and why they are in them. */
+import type { Glyph } from '../components/glyphs.ts';
+
+export interface StateLook {
+  readonly label: string;
+  readonly glyph: Glyph;
+  readonly tone: '' | 'acc' | 'ok' | 'crit' | 'warn';
+}
+
+const LOOKS: Readonly<Record<string, StateLook>> = {
+  planned: { label: 'Planned', glyph: 'clock', tone: '' },
+  running: { label: 'Running', glyph: 'play', tone: 'acc' },
+  paused: { label: 'Paused', glyph: 'pause', tone: 'warn' },
+  verifying: { label: 'Verifying', glyph: 'refresh', tone: 'acc' },
+  done: { label: 'Done', glyph: 'check', tone: 'ok' },
+  cancelled: { label: 'Cancelled', glyph: 'x', tone: '' },
+  failed: { label: 'Failed', glyph: 'critical', tone: 'crit' },
+  superseded: { label: 'Superseded', glyph: 'skip', tone: '' },
+};
+
+const REASONS: Readonly<Record<string, string>> = {
+  AutomationPaused: 'because automation is paused',
+  CatastropheProtection: 'by catastrophe protection',
+  Blind: 'because the metrics cannot be trusted',
+  NoTarget: 'because no Backend may take Users',
+  NoTargets: 'because no Backend may take Users',
+  FeatureDisabled: 'because the feature is not Enabled',
+  AutoHandlingRestricted: 'because automatic health handling is restricted',
+  Operator: 'by an operator',
+  PausedByOperator: 'by an operator',
+  NotTheOwner: 'because another controller owns the Site',
+  Recovered: 'because the Backend is healthy again',
+  FailureRateRecovered: 'because the Backend is healthy again',
+};
+
+export function stateLook(state: string): StateLook {
+  return LOOKS[state] ?? { label: state, glyph: 'info', tone: '' };
+}
+
+/** A state's reason as the end of a sentence; what is no known code is quoted as written. */
+export function stateReasonText(reason: string | null): string {
+  if (reason === null || reason === '') return '';
+  return REASONS[reason] ?? `“${reason}”`;
+}
