@@ -1,0 +1,132 @@
+/**
+ * `npm test`: fetches and starts what the tests need, on addresses and folders of its own, runs
+ * them, and ends with one line of totals. `npm test -- policy api` runs only these groups.
+ * --drill runs the full-length system runs instead. Plain Node 20 without dependencies.
+ */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { installPackages } from './parts/apt-packages.mjs';
+import { buildUi, buildWorkflowBundle } from './parts/build.mjs';
+import { checkMachine } from './parts/check-machine.mjs';
+import { CHROMIUM_PACKAGES, findChromium } from './parts/chromium.mjs';
+import {
+  ROOT_DIR,
+  TEST_DIR,
+  UI_DIST_DIR,
+  WORKFLOW_BUNDLE,
+  ensureFolder,
+} from './parts/folders.mjs';
+import { LabProblem } from './parts/lab-problem.mjs';
+import { startLab } from './parts/lab.mjs';
+import { ProcessRecord } from './parts/process-record.mjs';
+import { createProgress } from './parts/progress.mjs';
+import { findProductNode, inheritedEnvironment, killGroup } from './parts/run-command.mjs';
+import { findTemporal } from './parts/temporal.mjs';
+import { forgetFormerRuns, removeRun } from './parts/test-runs.mjs';
+import { readTotals } from './parts/test-totals.mjs';
+import { DOVECOT_PACKAGES } from './parts/dovecot.mjs';
+
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+/** Groups that are pure code: they need no server at all. */
+const PURE = new Set(['policy', 'tidy', 'replay']);
+const isDrill = process.argv.includes('--drill');
+const words = process.argv.slice(2).filter((word) => word !== '--drill');
+const groups = words.filter((word) => !word.startsWith('-'));
+const options = words.filter((word) => word.startsWith('-'));
+const interrupt = new AbortController();
+for (const signal of STOP_SIGNALS) process.on(signal, () => interrupt.abort());
+
+let totals = { passed: 0, failed: 1 };
+try {
+  totals = await run();
+} catch (error) {
+  if (!(error instanceof LabProblem)) process.stderr.write(`${error.stack}\n`);
+  else process.stderr.write(`${error.tail.trimEnd()}\n${error.message}\n`);
+}
+process.stdout.write(`\n${totals.passed} passed, ${totals.failed} failed\n`);
+process.exit(totals.failed === 0 && totals.passed > 0 ? 0 : 1);
+
+async function run() {
+  checkMachine();
+  await forgetFormerRuns();
+  const stateDir = ensureFolder(join(TEST_DIR, `run-${process.pid}`));
+  const progress = createProgress(process.stdout);
+  const isPure = !isDrill && groups.length > 0 && groups.every((group) => PURE.has(group));
+  const lab = await startLab({
+    net: 'free',
+    stateDir,
+    parts: isPure || isDrill ? [] : ['infra'],
+    progress,
+    signal: interrupt.signal,
+    extraSteps: isPure ? [] : buildSteps(),
+  });
+  progress.close();
+  try {
+    const environment = testEnvironment(lab);
+    return isDrill ? await runDrill(environment) : await runVitest(environment);
+  } finally {
+    await lab.stop();
+    if (process.env.DK_TEST_KEEP !== '1') await removeRun(stateDir);
+  }
+}
+
+function buildSteps() {
+  const step = (name, after, work) => ({ name, after, run: work });
+  return [
+    step('build workflows', ['npm'], buildWorkflowBundle),
+    step('build ui', ['npm'], buildUi),
+    step('mail packages', ['packages'], () => installPackages(DOVECOT_PACKAGES)),
+    ...(groups.length === 0 || groups.includes('ui')
+      ? [step('chromium', ['mail packages'], () => installPackages(CHROMIUM_PACKAGES))]
+      : []),
+  ];
+}
+
+/** What a test may rely on; addresses follow from the net (lab/parts/addresses.mjs). */
+function testEnvironment(lab) {
+  return {
+    DK_TEST_NET: String(lab.net),
+    DK_TEST_STATE: lab.stateDir,
+    DK_TEST_TEMPORAL: findTemporal() ?? '',
+    DK_TEST_WORKFLOW_BUNDLE: WORKFLOW_BUNDLE,
+    DK_TEST_UI_DIR: UI_DIST_DIR,
+    DK_TEST_CHROMIUM: findChromium() ?? '',
+  };
+}
+
+async function runVitest(environment) {
+  const report = join(environment.DK_TEST_STATE, 'report.json');
+  const projects = groups.flatMap((group) => ['--project', group]);
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  const vitest = ['node_modules/vitest/vitest.mjs', 'run', ...projects, ...reporters, ...options];
+  const code = await runNode(vitest, environment);
+  return readTotals(report, code);
+}
+
+async function runDrill(environment) {
+  const code = await runNode(['test/system/drill.ts', ...words], environment);
+  return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+}
+
+/** In a group of its own, so that whatever a test forgets to end goes away with it. */
+function runNode(args, environment) {
+  return new Promise((resolve) => {
+    const child = spawn(findProductNode(), args, {
+      cwd: ROOT_DIR,
+      env: { ...inheritedEnvironment(), ...environment },
+      stdio: ['ignore', 'inherit', 'inherit'],
+      detached: true,
+    });
+    // known by its own record, so that the next run ends it where this one is killed with -9
+    const record = new ProcessRecord(ensureFolder(join(environment.DK_TEST_STATE, 'runner')));
+    record.add('tests', child.pid);
+    const end = () => killGroup(child.pid, 'SIGTERM');
+    interrupt.signal.addEventListener('abort', end, { once: true });
+    child.once('close', (code) => {
+      interrupt.signal.removeEventListener('abort', end);
+      killGroup(child.pid, 'SIGKILL');
+      record.remove('tests');
+      resolve(code ?? 1);
+    });
+  });
+}
