@@ -11,8 +11,7 @@ export interface Part {
   readonly args: string[];
   readonly env: Record<string, string>;
   readonly waitFor: { kind: 'tcp' | 'http'; address: string; port: number; path?: string };
-  readonly ports: { address: string; port: number }[];
-  readonly stage: 'mail';
+  readonly stage: 'mail' | 'traffic';
   readonly group: boolean;
   readonly stopSignal: 'SIGTERM';
 }
@@ -28,6 +27,51 @@ export function hostParts(options: HostsOptions): Part[];
 export function hostsOf(net: number): LabHost[];
 export function mailFolderOf(stateDir: string): string;
 export function removeMailFolders(stateDir: string): void;
+export function prepareMailFolders(net: number, stateDir: string): { folder: string };
 export function hostFolderOf(stateDir: string, host: string): string;
 export function mailStoreOf(mailFolder: string, site: string): string;
 export function runAsOf(): { uid: number; gid: number; user: string; group: string };
+export function trafficPart(options: HostsOptions): Part;
+
+/** From lab/parts, typed here once. */
+export const PORTS: Readonly<
+  Record<
+    | 'temporal'
+    | 'temporalUi'
+    | 'cassandra'
+    | 'redis'
+    | 'prometheus'
+    | 'control'
+    | 'traffic'
+    | 'imap'
+    | 'pop3'
+    | 'lmtp'
+    | 'doveadm'
+    | 'dovecotDoveadm'
+    | 'dovecotMetrics'
+    | 'clusterServiceProxy'
+    | 'clusterServiceBackend',
+    number
+  >
+>;
+export const STATE_DIR: string;
+export const ROOT_DIR: string;
+export function parseNet(text: string | undefined, fallback: number): number;
+export function addressesOf(net: number): {
+  net: number;
+  host: string;
+  temporal: string;
+  temporalUi: string;
+  cassandra: string;
+  redis: string;
+  prometheus: string;
+  control: string;
+  traffic: string;
+};
+export function controllerEnvironment(options: {
+  net: number;
+  siteName: string;
+}): Record<string, string>;
+export function findProductNode(): string;
+/** The lab that runs on this state now. */
+export function readRunningLab(stateDir: string): { net: number; control: string } | null;

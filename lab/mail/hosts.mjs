@@ -21,6 +21,12 @@ import { userInfo } from 'node:os';
 import { PORTS, coreAddressOf, hostAddressesOf, sitesOf } from '../parts/addresses.mjs';
 import { DOVEADM_API_KEY, USER_PASSWORD, backendConfig, proxyConfig } from './dovecot-config.mjs';
 
+export { addressesOf, parseNet, PORTS } from '../parts/addresses.mjs';
+export { controllerEnvironment } from '../parts/controller.mjs';
+export { ROOT_DIR, STATE_DIR } from '../parts/folders.mjs';
+export { findProductNode } from '../parts/run-command.mjs';
+export { readRunningLab } from '../parts/state-lock.mjs';
+
 const HERE = dirname(fileURLToPath(import.meta.url));
 const NOBODY = Object.freeze({ uid: 65534, gid: 65534, user: 'nobody', group: 'nogroup' });
 /** UNIX socket paths end at 107 bytes, and Dovecot's own names need up to 25 of them. */
@@ -42,7 +48,6 @@ const USER_PATTERN = '^u[0-9]{4,7}@[a-z]+\\.example$';
  * @property {string[]} args
  * @property {Record<string, string>} env in addition to the environment of the lab
  * @property {{ kind: 'tcp' | 'http', address: string, port: number, path?: string }} waitFor
- * @property {{ address: string, port: number }[]} ports must be free before it starts
  * @property {'mail'} stage when it is stopped
  * @property {boolean} group signals go to the whole process group
  * @property {'SIGTERM'} stopSignal
@@ -118,7 +123,12 @@ function isReachable(folder) {
 const shortName = (stateDir) =>
   `dovekeeper-${createHash('sha256').update(resolve(stateDir)).digest('hex').slice(0, 10)}`;
 
-function prepareMailFolders(net, stateDir) {
+/**
+ * Makes the folders that all hosts share.
+ * @param {number} net
+ * @param {string} stateDir
+ */
+export function prepareMailFolders(net, stateDir) {
   const runAs = runAsOf();
   const folder = mailFolderOf(stateDir);
   const inFolder = join(folder, 'run');
@@ -218,17 +228,11 @@ function dovecotPart(host, files, runAs) {
     args: ['-c', script, host.name, files.baseDir, files.config],
     env: { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/usr/bin:/bin` },
     waitFor: { kind: 'tcp', address: host.address, port: PORTS.imap },
-    ports: listen(host, [
-      ...[PORTS.imap, PORTS.pop3, PORTS.lmtp, PORTS.dovecotMetrics],
-      host.role === 'proxy' ? PORTS.doveadm : PORTS.dovecotDoveadm,
-    ]),
     stage: 'mail',
     group: true,
     stopSignal: 'SIGTERM',
   };
 }
-
-const listen = ({ address }, ports) => ports.map((port) => ({ address, port }));
 
 function clusterServicePart(host, files, { net, node }) {
   const isProxy = host.role === 'proxy';
@@ -266,8 +270,25 @@ function clusterServicePart(host, files, { net, node }) {
     args: [join(HERE, 'cluster-service', 'main.ts')],
     env,
     waitFor: { kind: 'http', address: host.address, port, path: '/health' },
-    ports: listen(host, isProxy ? [port] : [port, PORTS.doveadm]),
     stage: 'mail',
+    group: true,
+    stopSignal: 'SIGTERM',
+  };
+}
+
+/**
+ * The traffic generator: a supervised process like the hosts.
+ * @param {HostsOptions} options
+ * @returns {Part}
+ */
+export function trafficPart({ net, stateDir, node }) {
+  return {
+    name: 'traffic',
+    command: node,
+    args: [join(HERE, 'traffic.ts')],
+    env: { LAB_NET: String(net), LAB_STATE: resolve(stateDir) },
+    waitFor: { kind: 'http', address: coreAddressOf(net), port: PORTS.traffic, path: '/stats' },
+    stage: 'traffic',
     group: true,
     stopSignal: 'SIGTERM',
   };
