@@ -1,5 +1,10 @@
 /** Temporal as a client: asks movers, wakes and inspects tasks. */
-import type { ControlMessage, FollowUpMessage, MoveAnswer, MoveRequest } from '../../workflows/contract.ts';
+import type {
+  ControlMessage,
+  FollowUpMessage,
+  MoveAnswer,
+  MoveRequest,
+} from '../../workflows/contract.ts';
 import type { TaskName } from '../../workflows/domain/decision.ts';
 
 export interface TaskState {
@@ -22,7 +27,11 @@ export interface Temporal {
     verb: 'pause' | 'resume' | 'cancel' | 'endEarly',
     message: ControlMessage,
   ): Promise<boolean>;
-  setSpeed(siteName: string, sourceHost: string, message: ControlMessage & { speedPercent: number }): Promise<boolean>;
+  setSpeed(
+    siteName: string,
+    sourceHost: string,
+    message: ControlMessage & { speedPercent: number },
+  ): Promise<boolean>;
   followUp(siteName: string, sourceHost: string, message: FollowUpMessage): Promise<boolean>;
   /** Starts one run now. */
   runTask(siteName: string, task: TaskName): Promise<void>;

@@ -1,0 +1,80 @@
+/** What the Temporal client throws, as GatewayError: by class and gRPC status, never by text. */
+import {
+  isGrpcServiceError,
+  ScheduleNotFoundError,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+} from '@temporalio/client';
+import { GatewayError } from '../gateway-error.ts';
+import type { GatewayErrorFields } from '../gateway-error.ts';
+
+/** gRPC status codes. */
+const CANCELLED = 1;
+const INVALID_ARGUMENT = 3;
+const DEADLINE_EXCEEDED = 4;
+const NOT_FOUND = 5;
+const PERMISSION_DENIED = 7;
+const FAILED_PRECONDITION = 9;
+const UNAVAILABLE = 14;
+const UNAUTHENTICATED = 16;
+
+type Verdict = Pick<GatewayErrorFields, 'code' | 'isTemporary'>;
+
+const BY_STATUS: Readonly<Record<number, Verdict>> = {
+  [CANCELLED]: { code: 'Timeout', isTemporary: true },
+  [INVALID_ARGUMENT]: { code: 'InvalidArgument', isTemporary: false },
+  [DEADLINE_EXCEEDED]: { code: 'Timeout', isTemporary: true },
+  [NOT_FOUND]: { code: 'NotFound', isTemporary: false },
+  [PERMISSION_DENIED]: { code: 'Unauthorized', isTemporary: false },
+  [FAILED_PRECONDITION]: { code: 'Refused', isTemporary: false },
+  [UNAVAILABLE]: { code: 'Unreachable', isTemporary: true },
+  [UNAUTHENTICATED]: { code: 'Unauthorized', isTemporary: false },
+};
+
+export function toTemporalError(
+  error: unknown,
+  operation: string,
+  subject: string | undefined,
+): GatewayError {
+  const about = subject === undefined ? '' : ` of ${subject}`;
+  const what = error instanceof Error ? error.message : String(error);
+  return new GatewayError(
+    `Temporal: ${operation}${about} failed: ${what}`,
+    {
+      system: 'temporal',
+      operation,
+      ...judge(error),
+      ...(subject === undefined ? {} : { subject }),
+    },
+    error,
+  );
+}
+
+/** No such workflow or schedule, or it has ended. */
+export function isNotFound(error: unknown): boolean {
+  return (
+    error instanceof WorkflowNotFoundError ||
+    error instanceof ScheduleNotFoundError ||
+    statusOf(error) === NOT_FOUND
+  );
+}
+
+function judge(error: unknown): Verdict {
+  if (isNotFound(error)) return { code: 'NotFound', isTemporary: false };
+  if (error instanceof WorkflowUpdateFailedError) return { code: 'Refused', isTemporary: false };
+  if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) {
+    return { code: 'Timeout', isTemporary: true };
+  }
+  return BY_STATUS[statusOf(error) ?? UNAVAILABLE] ?? { code: 'Refused', isTemporary: true };
+}
+
+/** The client wraps gRPC errors more than once. */
+function statusOf(error: unknown): number | null {
+  let one: unknown = error;
+  for (let depth = 0; depth < 5 && one instanceof Error; depth++) {
+    if (isGrpcServiceError(one)) return one.code;
+    one = one.cause;
+  }
+  return null;
+}
