@@ -1,5 +1,6 @@
 /** Asks the movers: starts an evacuation, and pauses, resumes, cancels or slows what runs. */
 import { ulid } from 'ulid';
+import { GatewayError } from '../gateways/gateway-error.ts';
 import type { Backend } from '../workflows/domain/backend.ts';
 import { isAutomatic, outranks, type Operation } from '../workflows/domain/operation.ts';
 import { NO_MOVES } from '../workflows/domain/user-move.ts';
@@ -44,11 +45,13 @@ export async function requestEvacuation(
   try {
     answer = await temporal.requestMoves(request);
   } catch (error) {
-    await endUnasked(dependencies, planned, 'NotAsked', error);
+    // An unknown outcome stays planned: an end would hide the mover that took it after all.
+    const isLost = error instanceof GatewayError && error.code === 'Unreachable';
+    if (isLost) await endUntaken(dependencies, planned, 'TemporalUnavailable');
     throw error;
   }
   if (answer.answer === 'refused') {
-    await endUnasked(dependencies, planned, 'OperationRunning', answer.reason);
+    await endUntaken(dependencies, planned, 'OperationRunning');
     throw operationRunning(source, answer.runningId);
   }
   return (await store.readOperation(planned.operationId)) ?? planned;
@@ -56,14 +59,19 @@ export async function requestEvacuation(
 
 /** Throws ApiError OperationStateConflict with the state, NotHomeSite or MoverNotRunning. */
 export async function controlOperation(
-  { temporal }: Dependencies,
+  dependencies: Dependencies,
   operation: Operation,
   verb: 'pause' | 'resume' | 'cancel',
   asked: Asked,
 ): Promise<void> {
   const message = { operationId: operation.operationId, ...asked };
   const { siteName, sourceHost } = operation;
-  requireRunning(await temporal.control(siteName, sourceHost, verb, message), operation);
+  const wasTaken = await dependencies.temporal.control(siteName, sourceHost, verb, message);
+  if (!wasTaken && verb === 'cancel' && (await isUntaken(dependencies, operation))) {
+    await endUntaken(dependencies, operation, 'NotTaken');
+    return;
+  }
+  requireRunning(wasTaken, operation);
 }
 
 /** Throws as `controlOperation` does. */
@@ -109,15 +117,22 @@ export async function holdAutomationOff(
   });
 }
 
-async function requireNothingInTheWay(
-  { store, config }: Dependencies,
-  source: Backend,
-): Promise<void> {
+async function requireNothingInTheWay(dependencies: Dependencies, source: Backend): Promise<void> {
+  const { store, config } = dependencies;
   const open = await store.listOpenOperations(config.site);
   const running = open.find((operation) => operation.sourceId === source.id);
-  if (running !== undefined && !outranks('operator', running.cause)) {
-    throw operationRunning(source, running.operationId);
+  if (running === undefined || outranks('operator', running.cause)) return;
+  if (await isUntaken(dependencies, running)) {
+    await endUntaken(dependencies, running, 'NotTaken');
+    return;
   }
+  throw operationRunning(source, running.operationId);
+}
+
+/** Planned, and no mover is there that could have taken it: its request got lost. */
+async function isUntaken({ temporal }: Dependencies, operation: Operation): Promise<boolean> {
+  const { state, siteName, sourceHost } = operation;
+  return state === 'planned' && !(await temporal.isMoverRunning(siteName, sourceHost));
 }
 
 function operationRunning(source: Backend, operationId: string): ApiError {
@@ -178,18 +193,14 @@ function plannedOperation({ now }: Dependencies, request: MoveRequest, users: nu
   };
 }
 
-/**
- * Ends a row that no mover took. Where the mover took it after all (the answer got lost), its own
- * progress is newer and wins.
- */
-async function endUnasked(
+/** Ends the row of an operation that no mover took. */
+async function endUntaken(
   { store, logger, now }: Dependencies,
   planned: Operation,
   stateReason: string,
-  cause: unknown,
 ): Promise<void> {
   const { operationId } = planned;
-  logger.warn({ operationId, error: cause }, 'operation was not taken by a mover');
+  logger.warn({ operationId, stateReason }, 'operation was not taken by a mover');
   const ended = { state: 'failed', stateReason, endedAtMs: now(), updatedAtMs: now() } as const;
   await store.saveOperation({ ...planned, ...ended, counts: NO_MOVES }).catch((error: unknown) => {
     logger.error({ operationId, error }, 'operation could not be marked as failed');
