@@ -1,4 +1,4 @@
-/** A client of line protocols (IMAP, LMTP) with a deadline for the whole conversation. */
+/** A client of line protocols (IMAP, POP3, LMTP). */
 import { connect, type Socket } from 'node:net';
 import type { Endpoint } from './settings.ts';
 
@@ -6,8 +6,13 @@ export interface TextClient {
   send(line: string): void;
   /** The first line that the test accepts; rejects when the connection or the deadline ends. */
   readUntil(isWanted: (line: string) => boolean): Promise<string>;
+  /** Settles when the connection has ended, with the reason. */
+  readonly ended: Promise<Error>;
   close(): void;
 }
+
+/** The conversation took too long. */
+export class DeadlineError extends Error {}
 
 interface Waiter {
   readonly isWanted: (line: string) => boolean;
@@ -15,9 +20,14 @@ interface Waiter {
   readonly reject: (error: Error) => void;
 }
 
-/** Connects at once; a failure shows at the next read. */
-export function openTextClient({ address, port }: Endpoint, deadlineMs: number): TextClient {
+/**
+ * Connects at once; a failure shows at the next read. The deadline is for the whole conversation;
+ * null: none.
+ */
+export function openTextClient({ address, port }: Endpoint, deadlineMs: number | null): TextClient {
   const lines: string[] = [];
+  let tellEnd: (error: Error) => void = () => undefined;
+  const whenEnded = new Promise<Error>((resolve) => (tellEnd = resolve));
   let rest = '';
   let ended: Error | null = null;
   let waiter: Waiter | null = null;
@@ -37,10 +47,12 @@ export function openTextClient({ address, port }: Endpoint, deadlineMs: number):
   const end = (error: Error) => {
     ended ??= error;
     clearTimeout(timer);
+    tellEnd(error);
     socket.destroy();
     deliver();
   };
-  const timer = setTimeout(() => end(new Error(`no end in ${deadlineMs} ms`)), deadlineMs);
+  const expire = () => end(new DeadlineError(`no end in ${deadlineMs} ms`));
+  const timer = deadlineMs === null ? undefined : setTimeout(expire, deadlineMs);
   socket.setEncoding('utf8').setNoDelay(true);
   socket.on('data', (text: string) => {
     const parts = (rest + text).split('\r\n');
@@ -57,6 +69,7 @@ export function openTextClient({ address, port }: Endpoint, deadlineMs: number):
         waiter = { isWanted, resolve, reject };
         deliver();
       }),
+    ended: whenEnded,
     close: () => end(new Error('closed')),
   };
 }
