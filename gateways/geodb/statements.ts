@@ -31,12 +31,12 @@ function userStatements(keyspace: string, { users: u }: GeodbNames) {
     readUser: on(`SELECT ${home}, ${written} FROM ${from} WHERE ${u.username} = ?`),
     /** With an index on the home: in token order, so that a page resumes by the last token. */
     pageUsersByHome: on(
-      `SELECT ${home}, ${token} AS token FROM ${from} ` +
+      `SELECT ${home}, ${token} AS user_token FROM ${from} ` +
         `WHERE ${u.backendId} = ? AND ${token} > ? LIMIT ?`,
     ),
     /** Without one: everybody in token order. */
     pageUsersByToken: on(
-      `SELECT ${home}, ${token} AS token FROM ${from} WHERE ${token} > ? LIMIT ?`,
+      `SELECT ${home}, ${token} AS user_token FROM ${from} WHERE ${token} > ? LIMIT ?`,
     ),
     countUsers: on(`SELECT count(*) AS users FROM ${from} WHERE ${u.backendId} = ?`),
     scanHomes: on(

@@ -111,7 +111,7 @@ async function pageByIndex(
   );
   const last = rows.at(-1);
   const isFull = rows.length === limit && last !== undefined;
-  return { users: rows.map(toHome), cursor: isFull ? String(last['token']) : null };
+  return { users: rows.map(toHome), cursor: isFull ? String(last['user_token']) : null };
 }
 
 /** Reads on until the page is full or nobody is left. */
@@ -130,7 +130,7 @@ async function pageByScan(
       { fetchSize: SCAN_PAGE, readTimeoutMs: SCAN_TIMEOUT_MS },
     );
     for (const row of rows) {
-      position = row['token'] as bigint;
+      position = row['user_token'] as bigint;
       if (textOf(row, 'backend_id') !== backendId) continue;
       users.push(toHome(row));
       if (users.length === limit) return { users, cursor: String(position) };
