@@ -2,7 +2,14 @@
 import createClient from 'openapi-fetch';
 import type { paths } from './schema.d.ts';
 import { ApiFailure, failureOf, noAnswer } from './failure.ts';
-import type { EvacuationPlan, Feature, FeatureLevel, FeatureState, Operation } from './model.ts';
+import type {
+  EvacuationPlan,
+  Feature,
+  FeatureLevel,
+  FeatureState,
+  Operation,
+  TaskName,
+} from './model.ts';
 
 export const EVENTS_PATH = '/api/v1/events';
 /** A read that takes longer counts as no answer, in milliseconds. */
@@ -59,7 +66,6 @@ type OperationQuery = NonNullable<paths['/api/v1/operations']['get']['parameters
 type MoveQuery = NonNullable<
   paths['/api/v1/operations/{operationId}/moves']['get']['parameters']['query']
 >;
-export type TaskPath = paths['/api/v1/tasks/{task}/run']['post']['parameters']['path']['task'];
 
 export const api = {
   signIn: (secret: string) => ask(http.POST('/api/v1/session', { body: { secret } }), true),
@@ -191,7 +197,7 @@ export const api = {
     });
   },
 
-  runTask: (task: TaskPath, reason: string) =>
+  runTask: (task: TaskName, reason: string) =>
     ask(
       http.POST('/api/v1/tasks/{task}/run', {
         params: { path: { task }, header: once() },
@@ -199,7 +205,7 @@ export const api = {
       }),
       true,
     ),
-  pauseTask: (task: TaskPath, reason: string) =>
+  pauseTask: (task: TaskName, reason: string) =>
     ask(
       http.POST('/api/v1/tasks/{task}/pause', {
         params: { path: { task }, header: once() },
@@ -207,7 +213,7 @@ export const api = {
       }),
       true,
     ),
-  resumeTask: (task: TaskPath, reason: string) =>
+  resumeTask: (task: TaskName, reason: string) =>
     ask(
       http.POST('/api/v1/tasks/{task}/resume', {
         params: { path: { task }, header: once() },

@@ -248,7 +248,7 @@ export function attentionCounts(overview: Overview): {
   readonly critical: number;
   readonly title: string;
 } {
-  const needy = overview.backends.filter(needsAttention);
+  const needy = overview.metrics.isBlind ? [] : overview.backends.filter(needsAttention);
   const critical = needy.filter(({ verdict }) => verdict === 'critical').length;
   const degraded = needy.filter(({ verdict }) => verdict === 'degraded').length;
   return {

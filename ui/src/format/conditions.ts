@@ -70,9 +70,11 @@ const NAMES: Readonly<Record<string, string>> = {
   redis: 'Redis',
 };
 
-function neighbours({ dependencies }: Overview): Condition[] {
+function neighbours({ dependencies, metrics }: Overview): Condition[] {
+  // That Prometheus is silent is what "Blind" says already.
+  const isSaid = (name: string) => name === 'prometheus' && metrics.isBlind;
   return Object.entries(dependencies)
-    .filter(([, dependency]) => !dependency.ok)
+    .filter(([name, dependency]) => !dependency.ok && !isSaid(name))
     .map(([name, { error }]) => {
       const [tone, effect] = EFFECTS[name] ?? ['warn', ''];
       return condition({

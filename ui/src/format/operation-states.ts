@@ -21,15 +21,7 @@ const LOOKS: Readonly<Record<string, StateLook>> = {
 const REASONS: Readonly<Record<string, string>> = {
   AutomationPaused: 'because automation is paused',
   CatastropheProtection: 'by catastrophe protection',
-  Blind: 'because the metrics cannot be trusted',
-  NoTarget: 'because no Backend may take Users',
-  NoTargets: 'because no Backend may take Users',
   FeatureDisabled: 'because the feature is not Enabled',
-  AutoHandlingRestricted: 'because automatic health handling is restricted',
-  Operator: 'by an operator',
-  PausedByOperator: 'by an operator',
-  NotTheOwner: 'because another controller owns the Site',
-  Recovered: 'because the Backend is healthy again',
   FailureRateRecovered: 'because the Backend is healthy again',
 };
 
@@ -40,5 +32,7 @@ export function stateLook(state: string): StateLook {
 /** A state's reason as the end of a sentence; what is no known code is quoted as written. */
 export function stateReasonText(reason: string | null): string {
   if (reason === null || reason === '') return '';
+  const noTarget = /^NoTargetLeft(?: \((.*)\))?$/.exec(reason);
+  if (noTarget !== null) return `because no Backend may take Users: ${noTarget[1] ?? 'none left'}`;
   return REASONS[reason] ?? `“${reason}”`;
 }

@@ -129,6 +129,7 @@ function left({ numbers }: ReasonFacts): string {
   if (secs !== undefined) return `: ${duration(secs)} left`;
   const hold = numbers['holdSecs'];
   const held = numbers['heldSecs'];
-  if (hold === undefined || held === undefined) return '';
+  if (hold === undefined) return '';
+  if (held === undefined) return `: ${duration(hold)} in all`;
   return `: ${duration(held)} of ${duration(hold)}`;
 }

@@ -1,7 +1,7 @@
 /** What an operator can do. Stopping is one click with Undo; the rest comes from dialogs with a reason. */
 import { api } from '../api/client.ts';
 import { ApiFailure } from '../api/failure.ts';
-import type { Operation } from '../api/model.ts';
+import type { Operation, TaskName } from '../api/model.ts';
 import { operationTitle } from '../format/operations.ts';
 import { cluster } from './cluster.svelte.ts';
 import { toasts } from './toasts.svelte.ts';
@@ -90,6 +90,32 @@ async function undoPauseOperation(operation: Operation): Promise<void> {
 export async function pauseAllOperations(operations: readonly Operation[]): Promise<void> {
   const running = operations.filter(({ allowedActions }) => allowedActions.includes('pause'));
   for (const operation of running) await pauseOperation(operation);
+}
+
+/** Applies at once; the audit has who. */
+export async function setSpeed(operation: Operation, speedPercent: number): Promise<void> {
+  const title = operationTitle(operation);
+  await attempt(`${title}: speed not changed.`, async () => {
+    await api.setSpeed(operation.operationId, speedPercent, ONE_CLICK);
+    toasts.add({ kind: 'ok', title: `${title}: speed ${speedPercent} %.` });
+  });
+}
+
+/** Stops the rhythm of one task. */
+export async function pauseTask(task: TaskName): Promise<void> {
+  await attempt(`${task}: pause failed.`, async () => {
+    await api.pauseTask(task, ONE_CLICK);
+    toasts.add({
+      kind: 'ok',
+      title: `${task} paused.`,
+      text: 'It does not run until it is resumed.',
+      action: { label: 'Undo', run: () => void undoPauseTask(task) },
+    });
+  });
+}
+
+async function undoPauseTask(task: TaskName): Promise<void> {
+  await attempt(`${task} is still paused.`, () => api.resumeTask(task, UNDO));
 }
 
 async function attempt(title: string, what: () => Promise<unknown>): Promise<void> {

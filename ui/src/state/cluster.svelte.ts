@@ -52,27 +52,12 @@ export const cluster = {
   start(): () => void {
     const end = live.onChange(
       ['metrics', 'operations', 'decisions', 'features', 'automation'],
-      refreshSoon,
+      () => void poller.refresh(),
     );
     poller.start();
     return () => {
       end();
-      clearTimeout(soon);
       poller.stop();
     };
   },
 };
-
-/** Changes come in bursts; one read a second is enough for all of them. */
-const BURST_MS = 1000;
-let soon: ReturnType<typeof setTimeout> | undefined;
-let lastReadMs = 0;
-
-function refreshSoon(): void {
-  const waitMs = Math.max(50, lastReadMs + BURST_MS - Date.now());
-  clearTimeout(soon);
-  soon = setTimeout(() => {
-    lastReadMs = Date.now();
-    void poller.refresh();
-  }, waitMs);
-}

@@ -9,6 +9,8 @@ export type LiveState = 'connecting' | 'live' | 'polling' | 'lost';
 /** The server beats every 5 s; after so much silence the stream counts as lost, in milliseconds. */
 const SILENCE_MS = 15_000;
 const RECONNECT_MS = 3000;
+const BURST_MS = 1000;
+const SETTLE_MS = 50;
 
 interface Listener {
   readonly topics: readonly Topic[];
@@ -34,11 +36,29 @@ export const live = {
   get lastBeatMs(): number | null {
     return lastBeatMs;
   },
-  /** Runs when one of the topics changed, and on every `refresh`; returns the end of it. */
+  /**
+   * Runs when one of the topics changed, and on every `refresh`; returns the end of it.
+   * Changes come in bursts: one run a second is enough for all of them.
+   */
   onChange(topics: readonly Topic[], run: () => void): () => void {
-    const listener = { topics, run };
+    let waiting: ReturnType<typeof setTimeout> | undefined;
+    let ranAtMs = 0;
+    const runOnce = () => {
+      waiting = undefined;
+      ranAtMs = Date.now();
+      run();
+    };
+    const listener: Listener = {
+      topics,
+      run: () => {
+        waiting ??= setTimeout(runOnce, Math.max(SETTLE_MS, ranAtMs + BURST_MS - Date.now()));
+      },
+    };
     listeners.add(listener);
-    return () => listeners.delete(listener);
+    return () => {
+      clearTimeout(waiting);
+      listeners.delete(listener);
+    };
   },
   start(): () => void {
     startedAtMs = Date.now();

@@ -2,6 +2,10 @@
 import { api, onSignedOut } from '../api/client.ts';
 import { ApiFailure } from '../api/failure.ts';
 import type { Session } from '../api/model.ts';
+import { router } from './router.svelte.ts';
+
+/** Where sign-in links lead; not a page of its own. */
+const SIGN_IN_PATH = '/sign-in';
 
 export type SessionState = 'asking' | 'signedOut' | 'signedIn';
 
@@ -75,7 +79,8 @@ function end(): void {
 export function takeSecret(): string | null {
   const secret = secretOf(location.hash);
   if (secret === null) return null;
-  history.replaceState(null, '', location.pathname + location.search);
+  const page = location.pathname === SIGN_IN_PATH ? '/' : location.pathname + location.search;
+  router.go(page, { replace: true });
   return secret;
 }
 
