@@ -6,9 +6,10 @@ import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { USER_PASSWORD } from './dovecot-config.mjs';
-import { hostFolderOf, hostsOf, mailFolderOf, PORTS } from './hosts.mjs';
+import { hostFolderOf, hostsOf, PORTS } from './hosts.mjs';
 import { readLabSettings, type LabSettings } from './lab-settings.ts';
 import { connectGeodb } from './seed-geodb.ts';
+import { deliveryLogOf } from './traffic/delivery-log.ts';
 import { createDeliveryQueue } from './traffic/delivery-queue.ts';
 import { startIdleSessions } from './traffic/idle-sessions.ts';
 import { runImapSession, runPop3Session } from './traffic/login-clients.ts';
@@ -20,10 +21,6 @@ import { followUserHomes, type UserHomes } from './traffic/user-homes.ts';
 const LOG_MAX_BYTES = 64 * 1024 * 1024;
 const READ_LOAD_EVERY_MS = 2000;
 const DEFAULT_IDLE_SESSIONS = 60;
-
-/** Where every delivery attempt is written down. */
-export const deliveryLogOf = (stateDir: string) =>
-  join(mailFolderOf(stateDir), 'traffic', 'deliveries.ndjson');
 
 async function main(): Promise<void> {
   const settings = readLabSettings(process.env);

@@ -13,7 +13,10 @@ export async function measureMetacache(
   const waiting = usernames.values();
   let bytes = 0;
   const work = async () => {
-    for (const username of waiting) bytes += await measureFolder(join(mailRoot, username));
+    for (const username of waiting) {
+      const measured = await measureFolder(join(mailRoot, username));
+      bytes += measured;
+    }
   };
   await Promise.all(Array.from({ length: USERS_AT_ONCE }, work));
   return bytes;
