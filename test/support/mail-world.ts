@@ -1,0 +1,117 @@
+/** A cluster in memory behind the activities' interface: for tests of what workflows do with the answers. */
+import type { Activities } from '../../activities/index.ts';
+import type { MoveChunkInput, MovedChunk } from '../../activities/move-chunk.ts';
+import type { MoveSituation } from '../../activities/move-users.ts';
+import type { Operation } from '../../workflows/domain/operation.ts';
+import type { PolicySettings } from '../../workflows/domain/policy-settings.ts';
+import { labSettings } from './lab-settings.ts';
+
+export type ChunkBehaviour = (input: MoveChunkInput, users: number) => Promise<number> | number;
+
+export class MailWorld {
+  readonly settings: PolicySettings = labSettings();
+  usersOnSource: number;
+  readonly rows: Operation[] = [];
+  readonly statusChanges: string[] = [];
+  readonly moves: MoveChunkInput[] = [];
+  readonly accepting: boolean[] = [];
+  readonly holds: number[] = [];
+  situation: Partial<MoveSituation> = {};
+  /** How many of a chunk's open users end; all by default. */
+  behaviour: ChunkBehaviour = (_input, users) => users;
+  private readonly chunks = new Map<number, { planned: number; done: number; cancelled: number }>();
+
+  constructor(users: number) {
+    this.usersOnSource = users;
+  }
+
+  get lastRow(): Operation | undefined {
+    return this.rows.at(-1);
+  }
+
+  activities(): Partial<Activities> {
+    return {
+      countUsers: () => Promise.resolve(this.usersOnSource),
+      saveOperation: (operation) => {
+        this.rows.push(operation);
+        return Promise.resolve();
+      },
+      setAcceptNewUsers: ({ isAccepting }) => {
+        this.accepting.push(isAccepting);
+        return Promise.resolve();
+      },
+      changeStatus: ({ status }) => {
+        this.statusChanges.push(status);
+        return Promise.resolve(status);
+      },
+      holdAutomation: ({ untilMs }) => {
+        this.holds.push(untilMs);
+        return Promise.resolve();
+      },
+      readMoveSituation: () => Promise.resolve(this.readSituation()),
+      planRound: (input) => {
+        const chunks = [];
+        let chunk = input.firstChunk;
+        for (let left = input.users; left > 0; chunk += 1) {
+          const users = Math.min(left, input.rule.chunkSize);
+          this.chunks.set(chunk, { planned: users, done: 0, cancelled: 0 });
+          chunks.push({ chunk, targetId: 'target-1', users });
+          left -= users;
+        }
+        return Promise.resolve({ chunks, nextChunk: chunk, cursor: String(chunk), isExhausted: false });
+      },
+      moveChunk: (input) => this.moveChunk(input),
+    };
+  }
+
+  private readSituation(): MoveSituation {
+    const candidate = {
+      status: 'online',
+      loadFactor: 100,
+      verdict: 'healthy',
+      isDoveadmReachable: true,
+      isBeingEmptied: false,
+      inflow: 0,
+    } as const;
+    return {
+      sourceStatus: 'online',
+      sourceUsers: this.usersOnSource,
+      automation: 'running',
+      features: {
+        MetricsExport: 'enabled',
+        BackendHealthAutoHandling: 'enabled',
+        BackendLoadBalancing: 'enabled',
+      },
+      settings: this.settings,
+      candidates: [
+        { ...candidate, backendId: 'source-id', host: 'mail1', userCount: this.usersOnSource },
+        { ...candidate, backendId: 'target-1', host: 'mail2', userCount: 10 },
+      ],
+      ...this.situation,
+    };
+  }
+
+  private async moveChunk(input: MoveChunkInput): Promise<MovedChunk> {
+    this.moves.push(input);
+    const chunk = this.chunks.get(input.chunk);
+    if (chunk === undefined) throw new Error(`chunk ${String(input.chunk)} was never planned`);
+    const open = chunk.planned - chunk.done - chunk.cancelled;
+    if (input.mode === 'cancel') chunk.cancelled += open;
+    else if (open > 0) {
+      const ended = await this.behaviour(input, open);
+      chunk.done += ended;
+      this.usersOnSource -= ended;
+    }
+    const remaining = chunk.planned - chunk.done - chunk.cancelled;
+    const { planned, done, cancelled } = chunk;
+    return {
+      chunk: input.chunk,
+      counts: { planned, confirmed: done, skipped: cancelled, failed: 0, remaining },
+      forced: 0,
+      attempts: 1,
+      isSourceSilent: false,
+      firstConfirmedAtMs: done > 0 ? Date.now() : null,
+      refusal: null,
+    };
+  }
+}

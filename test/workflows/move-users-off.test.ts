@@ -1,0 +1,273 @@
+import { WithStartWorkflowOperation } from '@temporalio/client';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  cancelSignal,
+  endEarlySignal,
+  MOVER_WORKFLOW,
+  pauseSignal,
+  progressQuery,
+  requestMoves,
+  resumeSignal,
+  type MoveAnswer,
+  type MoveRequest,
+  type MoverInput,
+} from '../../workflows/contract.ts';
+import { eventually } from '../support/eventually.ts';
+import { MailWorld } from '../support/mail-world.ts';
+import { openTemporalRig, type TemporalRig } from '../support/temporal-rig.ts';
+
+let rig: TemporalRig;
+beforeAll(async () => {
+  rig = await openTemporalRig();
+});
+afterAll(() => rig.close());
+
+function evacuation(fields: Partial<MoveRequest> = {}): MoveRequest {
+  return {
+    operationId: crypto.randomUUID(),
+    siteName: 'north',
+    kind: 'evacuation',
+    cause: 'health',
+    sourceId: 'source-id',
+    sourceHost: 'mail1',
+    targetIds: [],
+    maxUsers: null,
+    stepRatio: 0.2,
+    minLastMovedSecs: null,
+    endsOffline: true,
+    isForced: false,
+    requestedBy: 'check_backend_health',
+    reason: 'FailureRateCritical',
+    decisionId: null,
+    ...fields,
+  };
+}
+
+async function ask(workflowId: string, request: MoveRequest): Promise<MoveAnswer> {
+  const input: MoverInput = { siteName: 'north', sourceId: 'source-id', sourceHost: 'mail1' };
+  const start = new WithStartWorkflowOperation(MOVER_WORKFLOW, {
+    workflowId,
+    taskQueue: rig.taskQueue,
+    args: [input],
+    workflowIdConflictPolicy: 'USE_EXISTING',
+  });
+  return rig.client.workflow.executeUpdateWithStart(requestMoves, {
+    args: [request],
+    startWorkflowOperation: start,
+  });
+}
+
+async function withWorld(
+  world: MailWorld,
+  scenario: (workflowId: string) => Promise<void>,
+): Promise<void> {
+  const stop = await rig.startWorker(world.activities());
+  const workflowId = `mover-${crypto.randomUUID()}`;
+  try {
+    await scenario(workflowId);
+  } finally {
+    await stop();
+  }
+}
+
+describe('moveUsersOff', () => {
+  it('evacuates in rounds of a fifth of the original count, then sets the source offline', async () => {
+    const world = new MailWorld(503);
+    await withWorld(world, async (workflowId) => {
+      const request = evacuation();
+      const answer = await ask(workflowId, request);
+      expect(answer).toEqual({ answer: 'accepted', operationId: request.operationId });
+      await rig.client.workflow.getHandle(workflowId).result();
+      const row = world.lastRow;
+      expect(row?.state).toBe('done');
+      expect(row?.round).toBe(5);
+      expect(row?.originalCount).toBe(503);
+      expect(row?.counts).toEqual({
+        planned: 503,
+        confirmed: 503,
+        skipped: 0,
+        failed: 0,
+        remaining: 0,
+      });
+      expect(world.statusChanges).toEqual(['offline']);
+      expect(world.accepting).toEqual([false]);
+    });
+  });
+
+  it('is accepted once: a repeated request is the same operation, an equal one is refused', async () => {
+    const world = new MailWorld(50);
+    let release: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    world.behaviour = async (_input, users) => {
+      await gate;
+      return users;
+    };
+    await withWorld(world, async (workflowId) => {
+      const request = evacuation();
+      await ask(workflowId, request);
+      expect(await ask(workflowId, request)).toMatchObject({ answer: 'accepted' });
+      const other = await ask(workflowId, evacuation());
+      expect(other).toEqual({
+        answer: 'refused',
+        runningId: request.operationId,
+        reason: 'OperationRunning',
+      });
+      release();
+      await rig.client.workflow.getHandle(workflowId).result();
+      const done = world.rows.filter((row) => row.state === 'done');
+      expect(new Set(done.map((row) => row.operationId))).toEqual(new Set([request.operationId]));
+    });
+  });
+
+  it('lets a health evacuation supersede a partial move and keeps what was moved', async () => {
+    const world = new MailWorld(100);
+    let isFirst = true;
+    world.behaviour = async (input, users) => {
+      if (input.kind !== 'partialMove') return users;
+      await eventually('the evacuation was asked for', () => !isFirst);
+      return 0;
+    };
+    await withWorld(world, async (workflowId) => {
+      const partial = evacuation({
+        kind: 'partialMove',
+        cause: 'degraded',
+        maxUsers: 20,
+        stepRatio: 1,
+        endsOffline: false,
+      });
+      await ask(workflowId, partial);
+      const whole = evacuation();
+      const answer = await ask(workflowId, whole);
+      isFirst = false;
+      expect(answer).toMatchObject({ answer: 'superseding', supersededId: partial.operationId });
+      await rig.client.workflow.getHandle(workflowId).result();
+      const last = (id: string) => world.rows.findLast((row) => row.operationId === id);
+      expect(last(partial.operationId)?.state).toBe('superseded');
+      expect(last(partial.operationId)?.counts.remaining).toBe(0);
+      expect(last(whole.operationId)?.state).toBe('done');
+      expect(world.usersOnSource).toBe(0);
+    });
+  });
+
+  it('sends nothing while paused and goes on when resumed', async () => {
+    const world = new MailWorld(200);
+    await withWorld(world, async (workflowId) => {
+      const handle = rig.client.workflow.getHandle(workflowId);
+      let isPaused = false;
+      world.behaviour = async (_input, users) => {
+        if (!isPaused) {
+          isPaused = true;
+          await handle.signal(pauseSignal, { operationId: null, actor: 'ann', reason: 'wait' });
+        }
+        return users;
+      };
+      await ask(workflowId, evacuation());
+      await eventually('the row says paused', () => world.lastRow?.state === 'paused');
+      expect(world.lastRow?.stateReason).toBe('ann: wait');
+      const sent = world.moves.length;
+      const automation = { operationId: null, actor: 'check_backend_health', reason: 'x' };
+      await handle.signal(resumeSignal, automation);
+      expect((await handle.query(progressQuery))?.state).toBe('paused');
+      expect(world.moves.length).toBe(sent);
+      await handle.signal(resumeSignal, { operationId: null, actor: 'ann' });
+      await handle.result();
+      expect(world.lastRow?.state).toBe('done');
+      expect(world.usersOnSource).toBe(0);
+    });
+  });
+
+  it('stops when cancelled, keeps what is moved, and holds automation off for an hour', async () => {
+    const world = new MailWorld(200);
+    await withWorld(world, async (workflowId) => {
+      const handle = rig.client.workflow.getHandle(workflowId);
+      world.behaviour = async (input, users) => {
+        if (input.chunk === 0) {
+          await handle.signal(cancelSignal, { operationId: null, actor: 'ann', reason: 'enough' });
+        }
+        return users;
+      };
+      await ask(workflowId, evacuation());
+      await handle.result();
+      const row = world.lastRow;
+      expect(row?.state).toBe('cancelled');
+      expect(row?.counts.remaining).toBe(0);
+      expect(row?.counts.planned).toBe((row?.counts.confirmed ?? 0) + (row?.counts.skipped ?? 0));
+      expect(world.usersOnSource).toBeGreaterThan(0);
+      expect(world.statusChanges).toEqual([]);
+      expect(world.accepting).toEqual([false, true]);
+      expect(world.holds.length).toBe(1);
+    });
+  });
+
+  it('ends early on a healthy verdict without setting the source offline', async () => {
+    const world = new MailWorld(200);
+    await withWorld(world, async (workflowId) => {
+      const handle = rig.client.workflow.getHandle(workflowId);
+      world.behaviour = async (input, users) => {
+        const message = { operationId: null, actor: 'check_backend_health', reason: 'Recovered' };
+        if (input.chunk === 0) await handle.signal(endEarlySignal, message);
+        return users;
+      };
+      await ask(workflowId, evacuation());
+      await handle.result();
+      expect(world.lastRow?.state).toBe('done');
+      expect(world.lastRow?.stateReason).toBe('Recovered');
+      expect(world.statusChanges).toEqual([]);
+      expect(world.holds).toEqual([]);
+    });
+  });
+
+  it('starts the next round when 95 % of the last has ended and ends with the stragglers', async () => {
+    const world = new MailWorld(200);
+    const late = new Map<number, number>();
+    world.behaviour = (input, users) => {
+      if (input.mode === 'check' && (late.get(input.chunk) ?? 0) > 0) return users;
+      if (input.chunk !== 0) return users;
+      late.set(input.chunk, 1);
+      return users - 1;
+    };
+    await withWorld(world, async (workflowId) => {
+      await ask(workflowId, evacuation());
+      await rig.client.workflow.getHandle(workflowId).result();
+      const rounds = world.rows.map((row) => row.round);
+      const stragglerIndex = world.moves.findIndex((move) => move.mode === 'check');
+      expect(Math.max(...rounds)).toBe(5);
+      expect(stragglerIndex).toBeGreaterThan(10);
+      expect(world.lastRow?.counts.confirmed).toBe(200);
+    });
+  });
+
+  it('waits for a target and says which Backends were refused', async () => {
+    const world = new MailWorld(10);
+    world.situation = { candidates: [] };
+    await withWorld(world, async (workflowId) => {
+      await ask(workflowId, evacuation());
+      await eventually('the row says that no target is left', () =>
+        world.lastRow?.stateReason?.startsWith('NoTargetLeft'),
+      );
+      world.situation = {};
+      await rig.client.workflow.getHandle(workflowId).result();
+      expect(world.lastRow?.state).toBe('done');
+    });
+  });
+
+  it('pauses itself before a round when its feature left Enabled', async () => {
+    const world = new MailWorld(10);
+    world.situation = {
+      features: {
+        MetricsExport: 'enabled',
+        BackendHealthAutoHandling: 'dryRun',
+        BackendLoadBalancing: 'enabled',
+      },
+    };
+    await withWorld(world, async (workflowId) => {
+      await ask(workflowId, evacuation());
+      await eventually('paused', () => world.lastRow?.state === 'paused');
+      expect(world.lastRow?.stateReason).toBe('FeatureDisabled');
+      expect(world.moves).toEqual([]);
+      await rig.client.workflow.getHandle(workflowId).terminate();
+    });
+  });
+});
