@@ -32,14 +32,21 @@ export function createPrometheus(
   const names = options.names ?? METRIC_NAMES;
   const api = new PrometheusApi(options.url, metrics);
   const readSamples = createSampleCounter(api, names);
+  let lastReason: BlindReason | null = null;
   return {
     readSiteMetrics: async (query) => {
       const takenAtMs = Date.now();
       try {
-        return { takenAtMs, ...(await readSiteMetrics(api, names, query, readSamples)) };
+        const read = await readSiteMetrics(api, names, query, readSamples);
+        lastReason = null;
+        return { takenAtMs, ...read };
       } catch (error) {
         const blindReason = toBlindReason(error);
-        logger.warn({ error, siteName: query.siteName, blindReason }, 'metrics cannot be read');
+        // Said once: it is read every few seconds, and every decision says it too.
+        if (blindReason !== lastReason) {
+          logger.warn({ error, siteName: query.siteName, blindReason }, 'metrics cannot be read');
+        }
+        lastReason = blindReason;
         return { takenAtMs, ...blindMetrics(blindReason, query.proxiesExpected ?? 0) };
       }
     },

@@ -49,8 +49,8 @@ interface Counted {
  * value 1, and it stretches what it saw over the whole look-back. So, for each series:
  *
  * - known at both ends and never reset: the difference;
- * - unknown at the beginning, although its proxy was being scraped then: it was born within, and all
- *   of its value counts;
+ * - unknown at the beginning, although its proxy was being scraped then, or was scraped since without
+ *   it: it was born within, and all of its value counts;
  * - everything else (a reset, a proxy that merely became visible, a gap): what `increase()` saw.
  *
  * The beginning is looked up in a few scrapes around it only: after a gap Prometheus would offer
@@ -68,11 +68,15 @@ function countedWithin({
   const last = `last_over_time(${series}[${window}])`;
   const first = `last_over_time(${series}[${nearby}] offset ${window})`;
   const wasReset = `(resets(${series}[${window}]) > 0)`;
+  const born = `(${last} unless ${first} unless ${wasReset})`;
   const wasScraped = `(last_over_time(${proxies}[${nearby}] offset ${window}) == 1)`;
+  const scrapes = `max by (${names.proxyLabel}) (sum_over_time(${proxies}[${window}]))`;
+  const wasAbsent = `(count_over_time(${series}[${window}]) < on(${names.proxyLabel}) group_left() ${scrapes})`;
   return (
     `sum by (${names.targetLabel}) (` +
     `(((${last} - ${first}) >= 0) unless ${wasReset})` +
-    ` or ((${last} unless ${first} unless ${wasReset}) and on(${names.proxyLabel}) ${wasScraped})` +
+    ` or (${born} and on(${names.proxyLabel}) ${wasScraped})` +
+    ` or (${born} and ${wasAbsent})` +
     ` or increase(${series}[${window}]))`
   );
 }

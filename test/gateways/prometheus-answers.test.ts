@@ -1,0 +1,184 @@
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createPrometheus } from '../../gateways/prometheus/http-prometheus.ts';
+import { viewOf } from '../../gateways/prometheus/view.ts';
+import type { SiteMetrics } from '../../workflows/domain/metrics.ts';
+import { failureOf, logger, metrics } from './gateway-rig.ts';
+
+let server: Server | undefined;
+
+afterEach(() => {
+  server?.closeAllConnections();
+  server?.close();
+});
+
+/** A Prometheus that answers every query in the same way; null: not at all. */
+async function startFake(answer: (query: string) => string | number | null): Promise<string> {
+  server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (part: Buffer) => {
+      body += part.toString();
+    });
+    request.on('end', () => {
+      const reply = answer(new URLSearchParams(body).get('query') ?? '');
+      if (typeof reply === 'number') response.writeHead(reply).end('no');
+      else if (reply !== null) response.end(reply);
+    });
+  });
+  await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+function readFrom(url: string): Promise<SiteMetrics> {
+  return createPrometheus({ url }, logger, metrics).readSiteMetrics({
+    siteName: 'north',
+    proxiesExpected: 2,
+    windowsSecs: [10],
+    maxAgeSecs: 30,
+    minProxyShare: 0.8,
+  });
+}
+
+const nowSecs = 1_700_000_000;
+const ok = (data: unknown): string => JSON.stringify({ status: 'success', data });
+const scalar = ok({ resultType: 'scalar', result: [nowSecs, String(nowSecs)] });
+const upSeries = (lastSecs: number, value: string): unknown => ({
+  metric: { instance: `p${lastSecs}${value}` },
+  values: [
+    [lastSecs - 1, value],
+    [lastSecs, value],
+  ],
+});
+const matrix = (...result: unknown[]): string => ok({ resultType: 'matrix', result });
+const vector = (value: string): string =>
+  ok({ resultType: 'vector', result: [{ metric: { dest_host: 'm1' }, value: [nowSecs, value] }] });
+
+const healthy = (attempts: string) => (query: string) => {
+  if (query === 'time()') return scalar;
+  return query.startsWith('up{')
+    ? matrix(upSeries(nowSecs, '1'), upSeries(nowSecs - 1, '1'))
+    : attempts;
+};
+
+describe('prometheus: answers', () => {
+  it('is blind where nobody listens', async () => {
+    const { view, attempts, load } = await readFrom('http://127.0.0.1:9');
+    expect(view.blindReason).toBe('PrometheusUnreachable');
+    expect({ attempts, load }).toEqual({ attempts: {}, load: {} });
+  });
+
+  it('is blind within two seconds where no answer comes', async () => {
+    const startedMs = Date.now();
+    const { view } = await readFrom(await startFake(() => null));
+    expect(view.blindReason).toBe('PrometheusUnreachable');
+    expect(Date.now() - startedMs).toBeLessThan(3000);
+  });
+
+  it.each([
+    ['no JSON', '<html>502</html>'],
+    ['another shape', '{"status":"success","data":[]}'],
+    ['an error with status 200', '{"status":"error","errorType":"bad_data"}'],
+    ['a vector where a scalar is due', vector('1')],
+    ['an empty body', ''],
+    ['HTTP 400', 400],
+    ['HTTP 500', 500],
+  ])('is blind for a bad answer: %s', async (_name, answer) => {
+    const { view } = await readFrom(await startFake(() => answer));
+    expect(view.blindReason).toBe('PrometheusBadAnswer');
+  });
+
+  it('takes HTTP 503 for a Prometheus that is not there yet', async () => {
+    expect((await readFrom(await startFake(() => 503))).view.blindReason).toBe(
+      'PrometheusUnreachable',
+    );
+  });
+
+  it.each(['NaN', '+Inf', '', 'many'])('is blind for a count of "%s"', async (value) => {
+    const { view } = await readFrom(await startFake(healthy(vector(value))));
+    expect(view.blindReason).toBe('PrometheusBadAnswer');
+  });
+
+  it('reads counts as whole numbers of 0 or more', async () => {
+    const { view, attempts } = await readFrom(await startFake(healthy(vector('12.4'))));
+    expect(view.blindReason).toBeNull();
+    expect(attempts).toEqual({
+      m1: [
+        {
+          windowSecs: 10,
+          logins: { succeeded: 12, failed: 12 },
+          deliveries: { succeeded: 12, failed: 12 },
+        },
+      ],
+    });
+  });
+
+  it('says by code why a ping failed', async () => {
+    const dead = createPrometheus({ url: 'http://127.0.0.1:9' }, logger, metrics);
+    expect(await failureOf(dead.ping())).toMatchObject({
+      system: 'prometheus',
+      code: 'Unreachable',
+      isTemporary: true,
+    });
+    const refusing = createPrometheus({ url: await startFake(() => 401) }, logger, metrics);
+    expect(await failureOf(refusing.ping())).toMatchObject({
+      code: 'Unauthorized',
+      isTemporary: false,
+    });
+  });
+});
+
+describe('prometheus: view', () => {
+  const expectation = { proxiesExpected: 4, maxAgeSecs: 30, minProxyShare: 0.75 };
+  const proxy = (ageSecs: number, value = 1, intervalSecs = 15) => ({
+    labels: {},
+    samples: [
+      { atSecs: nowSecs - ageSecs - intervalSecs, value },
+      { atSecs: nowSecs - ageSecs, value },
+    ],
+  });
+  const reasonOf = (proxies: ReturnType<typeof proxy>[], more = {}) =>
+    viewOf(proxies, nowSecs, { ...expectation, ...more }).blindReason;
+
+  it('has no proxies where none was ever scraped', () => {
+    expect(reasonOf([])).toBe('NoProxies');
+  });
+
+  it('sees enough with exactly the demanded share', () => {
+    expect(reasonOf([proxy(1), proxy(2), proxy(3)])).toBeNull();
+    expect(reasonOf([proxy(1), proxy(2)])).toBe('TooFewProxies');
+  });
+
+  it('does not take failed scrapes for seen proxies', () => {
+    expect(reasonOf([proxy(1), proxy(2), proxy(3, 0), proxy(3, 0)])).toBe('TooFewProxies');
+  });
+
+  it('allows the greater of the maximum age and three scrape intervals', () => {
+    expect(reasonOf([45, 45, 45].map((age) => proxy(age)))).toBeNull();
+    expect(reasonOf([46, 46, 46].map((age) => proxy(age)))).toBe('MetricsTooOld');
+    expect(reasonOf([31, 31, 31].map((age) => proxy(age, 1, 1)))).toBe('MetricsTooOld');
+  });
+
+  it('expects as many as are scraped where nobody says how many there are', () => {
+    const view = viewOf([proxy(1), proxy(1), proxy(120)], nowSecs, {
+      ...expectation,
+      proxiesExpected: null,
+    });
+    expect(view).toMatchObject({ blindReason: null, proxiesExpected: 2, proxiesSeen: 2 });
+  });
+
+  it('is blind when none of the proxies works, however few are expected', () => {
+    expect(reasonOf([proxy(1, 0)], { proxiesExpected: 0, minProxyShare: 0 })).toBe('TooFewProxies');
+  });
+
+  it('takes the median distance of scrapes, so that one gap does not matter', () => {
+    const samples = [0, 5, 10, 60, 65, 70].map((atSecs) => ({
+      atSecs: nowSecs - 70 + atSecs,
+      value: 1,
+    }));
+    expect(viewOf([{ labels: {}, samples }], nowSecs, expectation).scrapeIntervalSecs).toBe(5);
+    const once = [{ labels: {}, samples: samples.slice(-1) }];
+    expect(viewOf(once, nowSecs, expectation).scrapeIntervalSecs).toBeNull();
+  });
+});
