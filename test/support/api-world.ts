@@ -106,13 +106,27 @@ export async function createApiWorld(options: ApiWorldOptions = {}): Promise<Api
       }),
     close: async () => {
       await app.close();
-      if (options.isEmpty !== true) {
-        await cql('DROP KEYSPACE IF EXISTS {geodb}');
-        await cql(`DROP KEYSPACE IF EXISTS ${config.cassandra.keyspace}`);
-      }
       await session.close();
     },
   };
+}
+
+/** Nothing runs, nobody is asked, all flags unset, all Backends online: for the next test. */
+export async function resetWorld({ dependencies, played, cql }: ApiWorld): Promise<void> {
+  const { listeners } = played;
+  Object.assign(played, createPlayed(), { listeners });
+  for (const siteName of ['north', 'south']) {
+    for (const operation of await dependencies.store.listOpenOperations(siteName)) {
+      const endedAtMs = Date.now();
+      await dependencies.store.saveOperation({ ...operation, state: 'done', endedAtMs });
+    }
+    await cql('DELETE FROM {geodb}.site_controller WHERE site = ?', [siteName]);
+  }
+  for (const index of HOSTS.keys()) {
+    const row = [backendIdOf(index + 1)];
+    await cql(`UPDATE {geodb}.backends SET status = 'online' WHERE id = ?`, row);
+  }
+  await cql('TRUNCATE {geodb}.cluster_settings');
 }
 
 const NO_TOKENS = { viewer: 'none', operator: 'none', admin: 'none' };
@@ -128,7 +142,7 @@ export function apiConfig(environment: Readonly<Record<string, string>> = {}): C
     CASSANDRA_KEYSPACE: `api_own_${id}`,
     REDIS_URL: `redis://127.${net}.0.1:6379`,
     PROMETHEUS_URL: `http://127.${net}.0.1:9090`,
-    TEMPORAL_ADDRESS: `127.${net}.0.1:7233`,
+    TEMPORAL_ADDRESS: `127.0.0.1:${21_000 + Number(net)}`,
     PUBLIC_URL: ORIGIN,
     ...environment,
   });

@@ -1,0 +1,327 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  backendIdOf,
+  createApiWorld,
+  NORTH,
+  runningOperation,
+  SOUTH,
+  USERS_ON_FIRST,
+  type ApiWorld,
+} from '../support/api-world.ts';
+import type { RecordedDecision } from '../../workflows/domain/decision.ts';
+import type { LedgerRow } from '../../workflows/domain/user-move.ts';
+
+let world: ApiWorld;
+beforeAll(async () => {
+  world = await createApiWorld();
+});
+afterAll(async () => {
+  await world.close();
+});
+
+async function get<T>(path: string): Promise<T> {
+  const response = await world.ask('viewer', 'GET', `/api/v1${path}`);
+  expect(response.status, await response.clone().text()).toBe(200);
+  return (await response.json()) as T;
+}
+
+function decision(fields: Partial<RecordedDecision>): RecordedDecision {
+  return {
+    decisionId: '01K0000000000000000000000A',
+    siteName: 'north',
+    task: 'check_backend_health',
+    kind: 'nothing',
+    reason: 'Healthy',
+    hosts: ['north-mail2'],
+    backendId: null,
+    operationId: null,
+    isDryRun: false,
+    numbers: {},
+    limitingSetting: null,
+    detail: null,
+    snapshotId: 'gone',
+    recordedAtMs: Date.now() - 5000,
+    repeats: 1,
+    lastRepeatedAtMs: Date.now() - 5000,
+    ...fields,
+  };
+}
+
+describe('sites', () => {
+  it('are listed, the home site marked', async () => {
+    const { sites } = await get<{ sites: unknown[] }>('/sites');
+    expect(sites).toMatchObject([
+      { name: 'north', isHome: true, backendCount: 4, onlineBackendCount: 4 },
+      { name: 'south', isHome: false, backendCount: 1 },
+    ]);
+  });
+
+  it('are found by name and by id', async () => {
+    expect(await get('/sites/south')).toMatchObject({ id: SOUTH });
+    expect(await get(`/sites/${NORTH}`)).toMatchObject({ name: 'north' });
+  });
+
+  it('show which reaches which', async () => {
+    await world.cql(
+      `INSERT INTO {geodb}.site_reachability (src_site_id, dest_site_id, reachable, checked_at)
+         VALUES (?, ?, 0, 1700000000000)`,
+      [NORTH, SOUTH],
+    );
+    expect(await get('/reachability')).toEqual({
+      sites: ['north', 'south'],
+      pairs: [
+        { source: 'north', target: 'south', isReachable: false, checkedAtMs: 1_700_000_000_000 },
+      ],
+    });
+  });
+});
+
+describe('backends', () => {
+  it('are those of the home site, or of the one asked for', async () => {
+    const home = await get<{ backends: { host: string }[] }>('/backends');
+    expect(home.backends.map(({ host }) => host)).toEqual([
+      'north-mail1',
+      'north-mail2',
+      'north-mail3',
+      'north-mail4',
+    ]);
+    expect(await get('/backends?site=south')).toMatchObject({
+      backends: [{ host: 'south-mail1' }],
+    });
+  });
+
+  it('say unknown where nothing was judged, and count users', async () => {
+    expect(await get('/backends/north-mail1')).toMatchObject({
+      verdict: 'unknown',
+      users: USERS_ON_FIRST,
+      failure: null,
+      sessions: null,
+      isHome: true,
+    });
+  });
+
+  it('show verdicts and failure rates', async () => {
+    await world.dependencies.store.updateBackendMemory('north', {
+      backendId: backendIdOf(2),
+      verdict: 'critical',
+      verdictSinceMs: 1000,
+      judgedAtMs: 2000,
+    });
+    world.played.metrics = {
+      takenAtMs: Date.now(),
+      view: {
+        blindReason: null,
+        proxiesExpected: 2,
+        proxiesSeen: 2,
+        newestSampleMs: Date.now(),
+        scrapeIntervalSecs: 1,
+      },
+      attempts: {
+        'north-mail2': [
+          {
+            windowSecs: 60,
+            logins: { succeeded: 90, failed: 10 },
+            deliveries: { succeeded: 0, failed: 50 },
+          },
+        ],
+      },
+      load: {},
+    };
+    expect(await get('/backends/north-mail2')).toMatchObject({
+      verdict: 'critical',
+      verdictSinceMs: 1000,
+      failure: { logins: { ratio: 0.1 }, deliveries: { ratio: 1 }, worstRatio: 1 },
+    });
+  });
+
+  it('page their users to the end, each once', async () => {
+    const names: string[] = [];
+    let path = '/backends/north-mail1/users?limit=10';
+    for (let pages = 0; pages < 5; pages += 1) {
+      const page = await get<{ users: { username: string }[]; cursor: string | null }>(path);
+      expect(page.users.length).toBeLessThanOrEqual(10);
+      names.push(...page.users.map(({ username }) => username));
+      if (page.cursor === null) break;
+      path = `/backends/north-mail1/users?limit=10&cursor=${encodeURIComponent(page.cursor)}`;
+    }
+    expect(new Set(names).size).toBe(USERS_ON_FIRST);
+    expect(names).toHaveLength(USERS_ON_FIRST);
+  });
+});
+
+describe('users', () => {
+  it('show home, alternative and moves', async () => {
+    const row: LedgerRow = {
+      operationId: '01OP',
+      chunk: 0,
+      username: 'moved@example.org',
+      sourceId: backendIdOf(1),
+      targetId: backendIdOf(2),
+      state: 'confirmed',
+      reason: null,
+      attempts: 1,
+      moveTimestampMicros: 1,
+      isForced: false,
+      sentAtMs: 1,
+      endedAtMs: 2,
+    };
+    const { store } = world.dependencies;
+    await store.saveLedgerRows([{ ...row, state: 'planned', attempts: 0, endedAtMs: null }]);
+    await store.saveLedgerRows([row]);
+    expect(await get('/users/moved@example.org')).toMatchObject({
+      home: { host: 'north-mail2', siteName: 'north' },
+      alternative: { host: 'north-mail1' },
+      isMoving: false,
+      lastMovedMs: 1_700_000_000_000,
+      moves: [{ sourceHost: 'north-mail1', targetHost: 'north-mail2', state: 'confirmed' }],
+    });
+  });
+});
+
+describe('operations', () => {
+  it('are listed, filtered, paged and read with what may be asked of them', async () => {
+    const { store } = world.dependencies;
+    const done = runningOperation({ state: 'done', endedAtMs: Date.now(), operationId: '01A' });
+    const open = runningOperation({ operationId: '01B' });
+    await store.saveOperation(done);
+    await store.saveOperation(open);
+    const ids = async (query: string) => {
+      const page = await get<{ operations: { operationId: string }[] }>(`/operations${query}`);
+      return page.operations.map(({ operationId }) => operationId);
+    };
+    expect(await ids('')).toEqual(['01B', '01A']);
+    expect(await ids('?state=done')).toEqual(['01A']);
+    expect(await ids('?state=open')).toEqual(['01B']);
+    const first = await get<{ cursor: string }>('/operations?limit=1');
+    expect(await ids(`?limit=1&cursor=${first.cursor}`)).toEqual(['01A']);
+    expect(await get('/operations/01B')).toMatchObject({
+      isAutomatic: true,
+      allowedActions: ['pause', 'cancel', 'speed'],
+      counts: { planned: 100, confirmed: 40, skipped: 5, failed: 1, remaining: 54 },
+    });
+    expect(await get('/operations/01A')).toMatchObject({ isEnded: true, allowedActions: [] });
+  });
+
+  it('page their ledger, by state', async () => {
+    const { store } = world.dependencies;
+    await store.saveOperation(runningOperation({ operationId: '01L' }));
+    const rows = Array.from({ length: 5 }, (_, number) => ({
+      operationId: '01L',
+      chunk: 0,
+      username: `ledger${number}`,
+      sourceId: backendIdOf(1),
+      targetId: backendIdOf(2),
+      state: number === 0 ? ('failed' as const) : ('confirmed' as const),
+      reason: null,
+      attempts: 1,
+      moveTimestampMicros: null,
+      isForced: false,
+      sentAtMs: null,
+      endedAtMs: null,
+    }));
+    await store.saveLedgerRows(rows);
+    expect(await get('/operations/01L/moves?state=failed')).toMatchObject({
+      moves: [{ username: 'ledger0', targetHost: 'north-mail2' }],
+    });
+    const page = await get<{ moves: unknown[]; cursor: string | null }>(
+      '/operations/01L/moves?limit=3',
+    );
+    expect(page.moves).toHaveLength(3);
+    expect(page.cursor).not.toBeNull();
+  });
+});
+
+describe('decisions', () => {
+  it('are filtered by task, host and kind, and read even where the snapshot has expired', async () => {
+    const evacuate = decision({
+      decisionId: '01K0000000000000000000000B',
+      kind: 'evacuate',
+      reason: 'FailureRateCritical',
+      hosts: ['north-mail1'],
+      numbers: { failureRatio: 1 },
+    });
+    await world.dependencies.store.saveDecisions([decision({}), evacuate]);
+    const reasons = async (query: string) => {
+      const page = await get<{ decisions: { reason: string }[] }>(`/decisions${query}`);
+      return page.decisions.map(({ reason }) => reason);
+    };
+    expect(await reasons('')).toHaveLength(2);
+    expect(await reasons('?kind=evacuate')).toEqual(['FailureRateCritical']);
+    expect(await reasons('?host=north-mail2')).toEqual(['Healthy']);
+    expect(await reasons('?task=rebalance_sites')).toEqual([]);
+    expect(await get(`/decisions/${evacuate.decisionId}`)).toMatchObject({
+      decision: { reason: 'FailureRateCritical', numbers: { failureRatio: 1 } },
+      snapshot: null,
+    });
+  });
+});
+
+describe('tasks', () => {
+  it('show their last run, and when a success is overdue', async () => {
+    await world.dependencies.store.saveTaskRun({
+      siteName: 'north',
+      task: 'check_backend_health',
+      lastStartedAtMs: Date.now() - 400_000,
+      lastSucceededAtMs: Date.now() - 400_000,
+      lastDurationMs: 120,
+      lastError: 'boom',
+      lastErrorAtMs: Date.now(),
+      outcomes: { nothing: 3 },
+    });
+    const { tasks } = await get<{ tasks: { task: string }[] }>('/tasks');
+    expect(tasks).toHaveLength(8);
+    expect(tasks.find(({ task }) => task === 'check_backend_health')).toMatchObject({
+      intervalSecs: 60,
+      isOverdue: true,
+      isPaused: false,
+      lastError: 'boom',
+      outcomes: { nothing: 3 },
+    });
+  });
+});
+
+describe('overview', () => {
+  it('puts the site into one document', async () => {
+    const overview = await get<Record<string, unknown>>('/overview');
+    expect(overview).toMatchObject({
+      site: { name: 'north' },
+      automation: { state: 'running' },
+      catastrophe: { isHolding: false, thresholdPercent: 50 },
+      metrics: { isBlind: false, source: 'cache' },
+      counts: { backends: 4, online: 4, users: USERS_ON_FIRST + 1, critical: 1 },
+      reachability: { sites: 2, unreachable: 1 },
+      dependencies: { cassandra: { ok: true }, temporal: { ok: true } },
+    });
+  });
+
+  it('says that catastrophe protection holds, with share, limit and hosts', async () => {
+    const held = decision({
+      decisionId: '01K0000000000000000000000C',
+      reason: 'CatastropheProtection',
+      hosts: ['north-mail1', 'north-mail2', 'north-mail3'],
+      numbers: { sharePercent: 75, thresholdPercent: 50 },
+      detail: 'site',
+    });
+    const { store } = world.dependencies;
+    await store.saveLastNothings('north', 'check_backend_health', [held]);
+    expect(await get('/overview')).toMatchObject({
+      catastrophe: {
+        isHolding: true,
+        sharePercent: 75,
+        thresholdPercent: 50,
+        failingHosts: ['north-mail1', 'north-mail2', 'north-mail3'],
+      },
+    });
+    await store.saveLastNothings('north', 'check_backend_health', []);
+    expect(await get('/overview')).toMatchObject({ catastrophe: { isHolding: false } });
+  });
+
+  it('is blind where the newest sample is too old', async () => {
+    const { metrics } = world.played;
+    if (metrics === null) throw new Error('no metrics are played');
+    const view = { ...metrics.view, newestSampleMs: Date.now() - 60_000 };
+    world.played.metrics = { ...metrics, view };
+    expect(await get('/overview')).toMatchObject({ metrics: { isBlind: true } });
+    world.played.metrics = metrics;
+  });
+});
