@@ -23,6 +23,9 @@ const LIMITS = {
   failureCriticalWindowSecs: 30,
 };
 
+/** The generated type of a nullable enum forgets its null. */
+const UNSET = null as unknown as Features['settings'][number]['formerState'];
+
 const id = (n: number): string => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
 const ulid = (n: number): string => `01JTESTFIXTURE${String(n).padStart(12, '0')}`;
 
@@ -332,7 +335,7 @@ export function automation(isPaused: boolean, nowMs: number): Overview['automati
 
 export function site(name: string, isHome: boolean, backendCount: number): Overview['site'] {
   return {
-    id: SITE_ID,
+    id: isHome ? SITE_ID : id(900 + backendCount),
     name,
     status: 'online',
     loadBalancer: null,
@@ -362,7 +365,7 @@ export function features(): Features {
     reason: null,
     setAtMs: null,
     expiresAtMs: null,
-    formerState: null,
+    formerState: UNSET,
     ...part,
   });
   return {

@@ -2,6 +2,7 @@
 import type { Glyph } from '../components/glyphs.ts';
 import type { Overview } from '../api/model.ts';
 import { listed, percentValue } from './number.ts';
+import { actorText } from './actors.ts';
 import { blindSentence } from './reasons.ts';
 import { capital, decisionHref } from './cluster.ts';
 
@@ -124,7 +125,7 @@ function catastrophe({ catastrophe: state }: Overview): Condition[] {
 
 function automation({ automation: state }: Overview): Condition[] {
   if (state.state !== 'paused') return [];
-  const by = state.setBy === null ? '' : ` by ${state.setBy}`;
+  const by = state.setBy === null ? '' : ` by ${actorText(state.setBy)}`;
   const why = state.reason === null ? '' : `: “${state.reason}”`;
   return [
     condition({
