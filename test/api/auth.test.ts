@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hashSecret, newSecret, SESSION_COOKIE } from '../../api/auth.ts';
 import { openapiDocument } from '../../api/openapi.ts';
 import { ROLES, type Role } from '../../gateways/controller-store/accounts.ts';
-import { createApiWorld, ORIGIN, problemFrom, type ApiWorld } from '../support/api-world.ts';
+import { createApiWorld, ORIGIN, problemFrom, type ApiWorld, SITE } from '../support/api-world.ts';
 
 let world: ApiWorld;
 beforeAll(async () => {
@@ -128,7 +128,7 @@ describe('roles', () => {
       state: 'paused',
       reason: 'I want to',
     });
-    const entries = await world.dependencies.store.readAudit('north', { limit: 1000 });
+    const entries = await world.dependencies.store.readAudit(SITE, { limit: 1000 });
     expect(entries).toContainEqual(
       expect.objectContaining({
         actor: 'token:test-viewer',
@@ -142,7 +142,7 @@ describe('roles', () => {
 
   it('audits a change of somebody who is not signed in', async () => {
     await world.ask(null, 'POST', '/api/v1/backends/north-mail3/evacuate', { reason: 'anonymous' });
-    const entries = await world.dependencies.store.readAudit('north', { limit: 1000 });
+    const entries = await world.dependencies.store.readAudit(SITE, { limit: 1000 });
     expect(entries).toContainEqual(
       expect.objectContaining({
         actor: 'nobody',

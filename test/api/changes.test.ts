@@ -9,6 +9,7 @@ import {
   runningOperation,
   type ApiWorld,
   ORIGIN,
+  SITE,
 } from '../support/api-world.ts';
 
 let world: ApiWorld;
@@ -36,7 +37,7 @@ const post = (path: string, body: unknown, key?: string) =>
   });
 /** The audit entries that a request left. */
 const auditOf = async (response: Response) => {
-  const entries = await world.dependencies.store.readAudit('north', { limit: 1000 });
+  const entries = await world.dependencies.store.readAudit(SITE, { limit: 1000 });
   const requestId = response.headers.get('x-request-id');
   return entries.filter((entry) => entry.requestId === requestId);
 };
@@ -55,7 +56,7 @@ describe('evacuate', () => {
     expect(plan.targets.reduce((sum, { users }) => sum + users, 0)).toBe(25);
     expect(plan).toMatchObject({ refused: [{ host: 'north-mail1', reason: 'Source' }] });
     expect(world.played.requests).toEqual([]);
-    expect(await world.dependencies.store.listOpenOperations('north')).toEqual([]);
+    expect(await world.dependencies.store.listOpenOperations(SITE)).toEqual([]);
   });
 
   it('answers 202 with an operation that can be watched, and audits it', async () => {
@@ -103,7 +104,7 @@ describe('evacuate', () => {
     const response = await evacuate({ reason: 'race' });
     expect(response.status).toBe(409);
     expect(await problemFrom(response)).toMatchObject({ operationId: '01RUNS' });
-    expect(await world.dependencies.store.listOpenOperations('north')).toEqual([]);
+    expect(await world.dependencies.store.listOpenOperations(SITE)).toEqual([]);
   });
 
   it('supersedes what ranks lower', async () => {
@@ -138,7 +139,7 @@ describe('evacuate', () => {
   });
 
   it('is refused where another controller owns the site', async () => {
-    await world.dependencies.geodb.claim('north', 'somebody/else');
+    await world.dependencies.geodb.claim(SITE, 'somebody/else');
     const problem = await problemFrom(await evacuate({ reason: 'mine' }));
     expect(problem.code).toBe('NotTheOwner');
   });
@@ -187,7 +188,7 @@ describe('evacuate', () => {
       system: 'temporal',
     });
     expect(response.headers.get('retry-after')).toBe('5');
-    expect(await world.dependencies.store.listOpenOperations('north')).toEqual([]);
+    expect(await world.dependencies.store.listOpenOperations(SITE)).toEqual([]);
     expect(await auditOf(response)).toMatchObject([{ outcome: 'failed' }]);
   });
 });
@@ -279,7 +280,7 @@ describe('controlling an operation', () => {
 
   it('holds automation off a Backend whose automatic operation is cancelled', async () => {
     await post(`${await save()}/cancel`, { reason: 'enough', holdSecs: 600 });
-    const [memory] = await world.dependencies.store.readBackendMemories('north');
+    const [memory] = await world.dependencies.store.readBackendMemories(SITE);
     expect(memory?.backendId).toBe(backendIdOf(1));
     const secs = ((memory?.operatorHoldUntilMs ?? 0) - Date.now()) / 1000;
     expect(secs).toBeGreaterThan(590);
@@ -343,7 +344,7 @@ describe('features', () => {
     expect(site.settings).toContainEqual(
       expect.objectContaining({
         level: 'site',
-        targetName: 'north',
+        targetName: SITE,
         state: 'disabled',
         setBy: 'token:test-operator',
         reason: 'maintenance',
@@ -375,7 +376,7 @@ describe('features', () => {
 
   it.each([
     [{ level: 'backend', state: 'on' }, 422, 'ValidationFailed'],
-    [{ level: 'global', target: 'north', state: 'on' }, 422, 'ValidationFailed'],
+    [{ level: 'global', target: SITE, state: 'on' }, 422, 'ValidationFailed'],
     [{ level: 'site', state: 'perhaps' }, 422, 'ValidationFailed'],
     [{ level: 'site', state: 'on', expiresAt: 1000 }, 422, 'ValidationFailed'],
     [{ level: 'backend', target: 'mail99', state: 'on' }, 404, 'BackendUnknown'],

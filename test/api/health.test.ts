@@ -4,6 +4,7 @@ import {
   createApiWorld,
   runningOperation,
   type ApiWorld,
+  SITE,
 } from '../support/api-world.ts';
 import { GLOBAL_TARGET } from '../../workflows/domain/feature-flag.ts';
 
@@ -17,7 +18,7 @@ afterAll(async () => {
 });
 
 const judge = (number: number, judgedAtMs: number | null) =>
-  world.dependencies.store.updateBackendMemory('north', {
+  world.dependencies.store.updateBackendMemory(SITE, {
     backendId: backendIdOf(number),
     verdict: 'healthy',
     verdictSinceMs: 1,
@@ -64,7 +65,7 @@ describe('metrics', () => {
     const { store } = world.dependencies;
     await store.saveOperation(runningOperation());
     await store.saveTaskRun({
-      siteName: 'north',
+      siteName: SITE,
       task: 'cache_metrics',
       lastStartedAtMs: Date.now(),
       lastSucceededAtMs: Date.now() - 30_000,

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Dependencies } from '../../api/dependencies.ts';
 import { GatewayError } from '../../gateways/gateway-error.ts';
 import { createGateways } from '../../gateways/create-gateways.ts';
-import { createApiWorld, ORIGIN, problemFrom, type ApiWorld } from '../support/api-world.ts';
+import { createApiWorld, ORIGIN, problemFrom, type ApiWorld, SITE } from '../support/api-world.ts';
 import { eventually } from '../support/eventually.ts';
 import { testNet } from '../support/test-net.ts';
 
@@ -59,9 +59,22 @@ describe('with Cassandra down', () => {
 describe('with a GeoDB that lacks tables', () => {
   let world: ApiWorld;
   beforeAll(async () => {
-    world = await createApiWorld();
-    await world.cql('DROP TABLE {geodb}.users');
-    await world.cql('DROP TABLE {geodb}.cluster_settings');
+    world = await createApiWorld({
+      environment: { CASSANDRA_GEODB_KEYSPACE: 'api_tests_bare' },
+      initGeodb: async (config, cql) => {
+        const { geodbKeyspace, localDataCenter } = config.cassandra;
+        await cql(
+          `CREATE KEYSPACE IF NOT EXISTS ${geodbKeyspace} WITH replication =
+             {'class': 'NetworkTopologyStrategy', '${localDataCenter}': 1}`,
+        );
+        await cql(
+          'CREATE TABLE IF NOT EXISTS {geodb}.sites (id uuid PRIMARY KEY, name text, tag uuid, load_balancer text, status text)',
+        );
+        await cql(
+          'CREATE TABLE IF NOT EXISTS {geodb}.backends (id uuid PRIMARY KEY, site_id uuid, host text, status text, load_factor int)',
+        );
+      },
+    });
   });
   afterAll(async () => {
     await world.close();
@@ -198,7 +211,7 @@ describe('with the real Redis, Prometheus and Temporal', () => {
       }
     })();
     await eventually('the change is shown', async () => {
-      await gateways.cache.publish({ siteName: 'north', topic: 'features', atMs: 1 });
+      await gateways.cache.publish({ siteName: SITE, topic: 'features', atMs: 1 });
       return text.includes('"topic":"features"');
     });
     await world.app.close();

@@ -7,6 +7,7 @@ import {
   SOUTH,
   USERS_ON_FIRST,
   type ApiWorld,
+  SITE,
 } from '../support/api-world.ts';
 import type { RecordedDecision } from '../../workflows/domain/decision.ts';
 import type { LedgerRow } from '../../workflows/domain/user-move.ts';
@@ -28,7 +29,7 @@ async function get<T>(path: string): Promise<T> {
 function decision(fields: Partial<RecordedDecision>): RecordedDecision {
   return {
     decisionId: '01K0000000000000000000000A',
-    siteName: 'north',
+    siteName: SITE,
     task: 'check_backend_health',
     kind: 'nothing',
     reason: 'Healthy',
@@ -51,14 +52,14 @@ describe('sites', () => {
   it('are listed, the home site marked', async () => {
     const { sites } = await get<{ sites: unknown[] }>('/sites');
     expect(sites).toMatchObject([
-      { name: 'north', isHome: true, backendCount: 4, onlineBackendCount: 4 },
+      { name: SITE, isHome: true, backendCount: 4, onlineBackendCount: 4 },
       { name: 'south', isHome: false, backendCount: 1 },
     ]);
   });
 
   it('are found by name and by id', async () => {
     expect(await get('/sites/south')).toMatchObject({ id: SOUTH });
-    expect(await get(`/sites/${NORTH}`)).toMatchObject({ name: 'north' });
+    expect(await get(`/sites/${NORTH}`)).toMatchObject({ name: SITE });
   });
 
   it('show which reaches which', async () => {
@@ -68,9 +69,9 @@ describe('sites', () => {
       [NORTH, SOUTH],
     );
     expect(await get('/reachability')).toEqual({
-      sites: ['north', 'south'],
+      sites: [SITE, 'south'],
       pairs: [
-        { source: 'north', target: 'south', isReachable: false, checkedAtMs: 1_700_000_000_000 },
+        { source: SITE, target: 'south', isReachable: false, checkedAtMs: 1_700_000_000_000 },
       ],
     });
   });
@@ -101,7 +102,7 @@ describe('backends', () => {
   });
 
   it('show verdicts and failure rates', async () => {
-    await world.dependencies.store.updateBackendMemory('north', {
+    await world.dependencies.store.updateBackendMemory(SITE, {
       backendId: backendIdOf(2),
       verdict: 'critical',
       verdictSinceMs: 1000,
@@ -169,7 +170,7 @@ describe('users', () => {
     await store.saveLedgerRows([{ ...row, state: 'planned', attempts: 0, endedAtMs: null }]);
     await store.saveLedgerRows([row]);
     expect(await get('/users/moved@example.org')).toMatchObject({
-      home: { host: 'north-mail2', siteName: 'north' },
+      home: { host: 'north-mail2', siteName: SITE },
       alternative: { host: 'north-mail1' },
       isMoving: false,
       lastMovedMs: 1_700_000_000_000,
@@ -259,7 +260,7 @@ describe('decisions', () => {
 describe('tasks', () => {
   it('show their last run, and when a success is overdue', async () => {
     await world.dependencies.store.saveTaskRun({
-      siteName: 'north',
+      siteName: SITE,
       task: 'check_backend_health',
       lastStartedAtMs: Date.now() - 400_000,
       lastSucceededAtMs: Date.now() - 400_000,
@@ -284,7 +285,7 @@ describe('overview', () => {
   it('puts the site into one document', async () => {
     const overview = await get<Record<string, unknown>>('/overview');
     expect(overview).toMatchObject({
-      site: { name: 'north' },
+      site: { name: SITE },
       automation: { state: 'running' },
       catastrophe: { isHolding: false, thresholdPercent: 50 },
       metrics: { isBlind: false, source: 'cache' },
@@ -303,7 +304,7 @@ describe('overview', () => {
       detail: 'site',
     });
     const { store } = world.dependencies;
-    await store.saveLastNothings('north', 'check_backend_health', [held]);
+    await store.saveLastNothings(SITE, 'check_backend_health', [held]);
     expect(await get('/overview')).toMatchObject({
       catastrophe: {
         isHolding: true,
@@ -312,7 +313,7 @@ describe('overview', () => {
         failingHosts: ['north-mail1', 'north-mail2', 'north-mail3'],
       },
     });
-    await store.saveLastNothings('north', 'check_backend_health', []);
+    await store.saveLastNothings(SITE, 'check_backend_health', []);
     expect(await get('/overview')).toMatchObject({ catastrophe: { isHolding: false } });
   });
 

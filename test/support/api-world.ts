@@ -21,6 +21,8 @@ import type { Operation } from '../../workflows/domain/operation.ts';
 import { testNet } from './test-net.ts';
 
 export const ORIGIN = 'http://dovekeeper.test';
+/** A name of its own for every test file: the controller store is shared between them. */
+export const SITE = `north-${randomBytes(4).toString('hex')}`;
 export const NORTH = '00000000-0000-4000-8000-000000000001';
 export const SOUTH = '00000000-0000-4000-8000-000000000002';
 export const backendIdOf = (number: number): string =>
@@ -57,6 +59,8 @@ export interface ApiWorldOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Nothing is created and no token exists: for a Cassandra that is not there. */
   readonly isEmpty?: boolean;
+  /** Instead of the whole GeoDB; then without users. */
+  readonly initGeodb?: (config: Config, cql: ApiWorld['cql']) => Promise<void>;
   readonly change?: (dependencies: Dependencies) => Dependencies;
 }
 
@@ -83,8 +87,9 @@ export async function createApiWorld(options: ApiWorldOptions = {}): Promise<Api
     await session.write('test', statement, params);
   };
   if (options.isEmpty !== true) {
-    await Promise.all([initGeodb(config, logger), initControllerStore(config, logger)]);
-    await seed(cql);
+    await initControllerStore(config, logger);
+    await (options.initGeodb ?? initWholeGeodb)(config, cql);
+    await seed(cql, options.initGeodb === undefined);
   }
   const tokens = options.isEmpty === true ? NO_TOKENS : await issueTokens(own);
   const app = createApp(dependencies);
@@ -115,7 +120,7 @@ export async function createApiWorld(options: ApiWorldOptions = {}): Promise<Api
 export async function resetWorld({ dependencies, played, cql }: ApiWorld): Promise<void> {
   const { listeners } = played;
   Object.assign(played, createPlayed(), { listeners });
-  for (const siteName of ['north', 'south']) {
+  for (const siteName of [SITE, 'south']) {
     for (const operation of await dependencies.store.listOpenOperations(siteName)) {
       const endedAtMs = Date.now();
       await dependencies.store.saveOperation({ ...operation, state: 'done', endedAtMs });
@@ -133,13 +138,12 @@ const NO_TOKENS = { viewer: 'none', operator: 'none', admin: 'none' };
 
 export function apiConfig(environment: Readonly<Record<string, string>> = {}): Config {
   const net = testNet();
-  const id = randomBytes(5).toString('hex');
   return readConfig({
-    CLUSTER_SITE: 'north',
+    CLUSTER_SITE: SITE,
     CASSANDRA_SERVERS: `127.${net}.0.1:9042`,
     CASSANDRA_LOCAL_DC: 'datacenter1',
-    CASSANDRA_GEODB_KEYSPACE: `api_geodb_${id}`,
-    CASSANDRA_KEYSPACE: `api_own_${id}`,
+    CASSANDRA_GEODB_KEYSPACE: 'api_tests_geodb',
+    CASSANDRA_KEYSPACE: 'api_tests',
     REDIS_URL: `redis://127.${net}.0.1:6379`,
     PROMETHEUS_URL: `http://127.${net}.0.1:9090`,
     TEMPORAL_ADDRESS: `127.0.0.1:${21_000 + Number(net)}`,
@@ -148,9 +152,24 @@ export function apiConfig(environment: Readonly<Record<string, string>> = {}): C
   });
 }
 
-async function seed(cql: ApiWorld['cql']): Promise<void> {
+const GEODB_TABLES = [
+  'sites',
+  'backends',
+  'users',
+  'site_reachability',
+  'cluster_settings',
+  'site_controller',
+];
+
+/** Emptied rather than created anew: creating tables is what takes time. */
+async function initWholeGeodb(config: Config, cql: ApiWorld['cql']): Promise<void> {
+  await initGeodb(config, createLogger({ level: 'silent', role: 'test' }));
+  await Promise.all(GEODB_TABLES.map((table) => cql(`TRUNCATE {geodb}.${table}`)));
+}
+
+async function seed(cql: ApiWorld['cql'], hasUsers: boolean): Promise<void> {
   const sites = [
-    [NORTH, 'north'],
+    [NORTH, SITE],
     [SOUTH, 'south'],
   ];
   for (const row of sites) {
@@ -164,6 +183,7 @@ async function seed(cql: ApiWorld['cql']): Promise<void> {
       row,
     );
   }
+  if (!hasUsers) return;
   for (let number = 1; number <= USERS_ON_FIRST; number += 1) {
     const row = [`user${number}@example.org`, backendIdOf(1)];
     await cql('INSERT INTO {geodb}.users (username, backend_id) VALUES (?, ?)', row);
@@ -290,7 +310,7 @@ const BLIND: SiteMetrics = {
 export function runningOperation(fields: Partial<Operation> = {}): Operation {
   return {
     operationId: `01TEST${randomBytes(10).toString('hex').toUpperCase()}`,
-    siteName: 'north',
+    siteName: SITE,
     kind: 'evacuation',
     cause: 'health',
     sourceId: backendIdOf(1),
