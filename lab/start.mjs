@@ -12,9 +12,9 @@ import { startLab } from './parts/lab.mjs';
 import { ProcessRecord } from './parts/process-record.mjs';
 import { createProgress } from './parts/progress.mjs';
 import { readRunningLab } from './parts/state-lock.mjs';
+import { listenForStop } from './parts/stop-request.mjs';
 
 const READY_DEADLINE_MS = 120_000;
-const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 // A reader that goes away (npm start | head) is no reason to end a mail cluster.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
@@ -36,15 +36,19 @@ async function start() {
   const interrupt = new AbortController();
   const progress = createProgress(process.stdout);
   let lab = null;
-  let signalCount = 0;
-  const onSignal = () => {
-    signalCount += 1;
-    if (signalCount === 1) progress.line('Stopping everything ...');
-    interrupt.abort();
-    if (signalCount > 1) void lab?.killEverything();
-    else void lab?.stop();
-  };
-  for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
+  listenForStop({
+    onFirst: () => {
+      progress.line('Stopping everything ...');
+      interrupt.abort();
+      void lab?.stop();
+    },
+    onSecond: () => void lab?.killEverything(),
+  });
+  process.on('uncaughtException', (error) => {
+    process.stderr.write(`${error.stack}\n`);
+    process.exitCode = 1;
+    void lab?.killEverything().then(() => process.exit(1));
+  });
   progress.line('Dovekeeper starts a mail cluster of its own on this machine.');
   try {
     lab = await startLab({ net, stateDir: STATE_DIR, progress, signal: interrupt.signal });

@@ -21,12 +21,12 @@ import { startLab } from './parts/lab.mjs';
 import { ProcessRecord } from './parts/process-record.mjs';
 import { createProgress } from './parts/progress.mjs';
 import { findProductNode, inheritedEnvironment, killGroup } from './parts/run-command.mjs';
+import { listenForStop } from './parts/stop-request.mjs';
 import { findTemporal } from './parts/temporal.mjs';
 import { forgetFormerRuns, removeRun } from './parts/test-runs.mjs';
 import { readTotals } from './parts/test-totals.mjs';
 import { DOVECOT_PACKAGES } from './parts/dovecot.mjs';
 
-const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 /** Groups that are pure code: they need no server at all. */
 const PURE = new Set(['policy', 'tidy', 'replay']);
 const isDrill = process.argv.includes('--drill');
@@ -34,7 +34,7 @@ const words = process.argv.slice(2).filter((word) => word !== '--drill');
 const groups = words.filter((word) => !word.startsWith('-'));
 const options = words.filter((word) => word.startsWith('-'));
 const interrupt = new AbortController();
-for (const signal of STOP_SIGNALS) process.on(signal, () => interrupt.abort());
+listenForStop({ onFirst: () => interrupt.abort() });
 
 let totals = { passed: 0, failed: 1 };
 try {

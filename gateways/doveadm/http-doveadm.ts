@@ -16,7 +16,7 @@ const QUICK_TIMEOUT_MS = 5000;
 /** Commands of a host change with its version, that is with a restart. */
 const COMMANDS_KNOWN_FOR_MS = 60_000;
 const MOST_USERS_A_COMMAND = 200;
-const TAG = 'dovekeeper';
+const TAG = 't1';
 
 export interface DoveadmOptions {
   readonly timeoutMs: number;

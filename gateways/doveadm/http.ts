@@ -57,6 +57,8 @@ export function exchange(wanted: DoveadmRequest): Promise<DoveadmAnswer> {
       });
     });
     outgoing.on('error', fail);
+    // CE closes after each answer by itself; asked to, it never answers a wrong key at all.
+    outgoing.removeHeader('connection');
     outgoing.end(wanted.body ?? undefined);
   });
 }
@@ -72,7 +74,6 @@ function toOptions({ method, address, port, path, apiKey, body, signal }: Dovead
     agent: false,
     headers: {
       authorization: `X-Dovecot-API ${Buffer.from(apiKey).toString('base64')}`,
-      connection: 'close',
       ...(body === null
         ? {}
         : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),

@@ -8,6 +8,7 @@ import { CASSANDRA_TOOLS, cassandraPart, fetchCassandra } from './cassandra.mjs'
 import { apiPart, controllerEnvironment, workerPart } from './controller.mjs';
 import { DOVECOT_PACKAGES, checkDovecot } from './dovecot.mjs';
 import { ROOT_DIR } from './folders.mjs';
+import { LabProblem } from './lab-problem.mjs';
 import { installNpmPackages } from './npm-packages.mjs';
 import { PROMETHEUS_PACKAGES, prometheusPart } from './prometheus.mjs';
 import { REDIS_PACKAGES, redisPart } from './redis.mjs';
@@ -28,11 +29,16 @@ const GROUPS = (net) => {
   };
 };
 
+const secondOf = (worker) => `${worker}-2`;
+
 /** @param {number} net @param {string[] | undefined} wanted @returns {Set<string>} part names */
 export function selectParts(net, wanted) {
   const groups = GROUPS(net);
-  const names = wanted ?? Object.keys(groups);
-  return new Set(names.flatMap((name) => groups[name] ?? [name]));
+  const names = (wanted ?? Object.keys(groups)).flatMap((name) => groups[name] ?? [name]);
+  const known = new Set([...Object.values(groups).flat(), ...groups.workers.map(secondOf)]);
+  const unknown = names.find((name) => !known.has(name));
+  if (unknown !== undefined) throw new LabProblem(`The lab has no part "${unknown}".`);
+  return new Set(names);
 }
 
 /**
