@@ -1,5 +1,6 @@
 /** All that workflows may do to the world, on one screen. */
 import { createAskMovers, type AskMoversActivities } from './ask-movers.ts';
+import { createAuditControl, type AuditControlActivities } from './audit-control.ts';
 import { createChangeBackend, type ChangeBackendActivities } from './change-backend.ts';
 import type { ActivityContext } from './context.ts';
 import { createMoveUsers, type MoveUsersActivities } from './move-users.ts';
@@ -15,7 +16,8 @@ export type Activities = ReadClusterActivities &
   RecordDecisionActivities &
   MoveUsersActivities &
   ChangeBackendActivities &
-  AskMoversActivities;
+  AskMoversActivities &
+  AuditControlActivities;
 
 export function createActivities(context: ActivityContext): Activities {
   return mapFailures({
@@ -26,5 +28,6 @@ export function createActivities(context: ActivityContext): Activities {
     ...createMoveUsers(context),
     ...createChangeBackend(context),
     ...createAskMovers(context),
+    ...createAuditControl(context),
   });
 }

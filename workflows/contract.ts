@@ -45,6 +45,7 @@ export interface MoverInput {
 
 /** Why and by whom a mover stands still. */
 export interface MoverPause {
+  readonly actor: string;
   /** A reason code where automation paused it, else what the operator wrote. */
   readonly reason: string;
   readonly isByAutomation: boolean;
@@ -54,6 +55,8 @@ export interface MoverPause {
 export interface MoverInbox {
   waiting: MoveRequest | null;
   pause: MoverPause | null;
+  /** Who resumed it last. */
+  lastActor: string;
   wish: {
     readonly end: 'cancelled' | 'done' | 'superseded';
     readonly actor: string;

@@ -11,11 +11,18 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { moverRecords } from './activity-options.ts';
-import { explainQuery, progressQuery, type MoverInput, type MoverState } from './contract.ts';
+import {
+  explainQuery,
+  progressQuery,
+  type MoverInput,
+  type MoverPause,
+  type MoverState,
+} from './contract.ts';
 import { causeOf } from './failure-cause.ts';
 import { become, nextStep, openBook, toRow } from './mover/book.ts';
 import { emptyInbox, listen } from './mover/inbox.ts';
 import {
+  audit,
   beginMoves,
   closeBook,
   endMoves,
@@ -134,7 +141,7 @@ async function carryOut(mover: Mover): Promise<'ended' | 'continue'> {
       return 'ended';
     }
     if (mover.inbox.pause !== null) {
-      await standStill(mover, mover.inbox.pause.reason);
+      await standStill(mover, mover.inbox.pause);
       continue;
     }
     const { retryChunks, forceChunks } = mover.inbox;
@@ -157,15 +164,17 @@ async function carryOut(mover: Mover): Promise<'ended' | 'continue'> {
   return 'continue';
 }
 
-async function standStill(mover: Mover, reason: string): Promise<void> {
+async function standStill(mover: Mover, pause: MoverPause): Promise<void> {
   if (mover.state === null) return;
-  mover.state = become(mover.state, 'paused', reason);
+  mover.state = become(mover.state, 'paused', pause.reason);
   await mover.save({ isUrgent: true });
+  await audit(mover, 'pause', pause);
   const { inbox } = mover;
-  await condition(() => inbox.pause?.reason !== reason || inbox.wish !== null);
+  await condition(() => inbox.pause?.reason !== pause.reason || inbox.wish !== null);
   if (inbox.pause !== null || inbox.wish !== null) return;
   mover.state = become(mover.state, 'running', null);
   await mover.save({ isUrgent: true });
+  await audit(mover, 'resume', { actor: inbox.lastActor, reason: '' });
 }
 
 function explain(state: MoverState, inbox: Mover['inbox']): string {

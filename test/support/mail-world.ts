@@ -16,6 +16,7 @@ export class MailWorld {
   readonly moves: MoveChunkInput[] = [];
   readonly accepting: boolean[] = [];
   readonly holds: number[] = [];
+  readonly audited: string[] = [];
   situation: Partial<MoveSituation> = {};
   /** How many of a chunk's open users end; all by default. */
   behaviour: ChunkBehaviour = (_input, users) => users;
@@ -46,6 +47,10 @@ export class MailWorld {
       },
       holdAutomation: ({ untilMs }) => {
         this.holds.push(untilMs);
+        return Promise.resolve();
+      },
+      auditControl: ({ action }) => {
+        this.audited.push(action);
         return Promise.resolve();
       },
       readMoveSituation: () => Promise.resolve(this.readSituation()),

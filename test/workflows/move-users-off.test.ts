@@ -175,6 +175,7 @@ describe('moveUsersOff', () => {
       await handle.result();
       expect(world.lastRow?.state).toBe('done');
       expect(world.usersOnSource).toBe(0);
+      expect(world.audited).toEqual(['operation.pause', 'operation.resume']);
     });
   });
 
@@ -198,6 +199,7 @@ describe('moveUsersOff', () => {
       expect(world.statusChanges).toEqual([]);
       expect(world.accepting).toEqual([false, true]);
       expect(world.holds.length).toBe(1);
+      expect(world.audited).toEqual(['operation.cancelled']);
     });
   });
 

@@ -24,6 +24,7 @@ export function emptyInbox(): MoverInbox {
   return {
     waiting: null,
     pause: null,
+    lastActor: NO_ACTOR,
     wish: null,
     speedPercent: 100,
     targetIds: null,
@@ -42,7 +43,9 @@ export function listen(inbox: MoverInbox, running: () => MoveRequest | null): vo
   });
   setHandler(resumeSignal, (message) => {
     if (!isMeant(message) || inbox.pause === null) return;
-    if (message.actor !== AUTOMATION || inbox.pause.isByAutomation) inbox.pause = null;
+    if (message.actor === AUTOMATION && !inbox.pause.isByAutomation) return;
+    inbox.pause = null;
+    inbox.lastActor = signed(message).actor;
   });
   setHandler(cancelSignal, (message) => {
     if (isMeant(message)) inbox.wish ??= { end: 'cancelled', ...signed(message) };
@@ -99,7 +102,7 @@ function pause(inbox: MoverInbox, message: ControlMessage): void {
   if (isByAutomation && inbox.pause !== null) return;
   const { actor, reason } = signed(message);
   const text = `${actor}: ${reason}`;
-  inbox.pause = isByAutomation ? { reason, isByAutomation } : { reason: text, isByAutomation };
+  inbox.pause = { actor, reason: isByAutomation ? reason : text, isByAutomation };
 }
 
 function signed(message: ControlMessage): { actor: string; reason: string } {

@@ -46,7 +46,7 @@ export async function planNext(mover: Mover): Promise<void> {
   const situation = await moverActivities.readMoveSituation({ sourceId: request.sourceId });
   const hold = findHold(state, situation);
   if (hold !== null) {
-    mover.inbox.pause ??= { reason: hold, isByAutomation: true };
+    mover.inbox.pause ??= { actor: 'mover', reason: hold, isByAutomation: true };
     return;
   }
   const left = wantedLeft(state) ?? situation.sourceUsers - openRemaining(state);
@@ -178,6 +178,7 @@ export async function endMoves(
   }
   const { request } = stateOf(mover);
   const backendId = request.sourceId;
+  await audit(mover, wish.end === 'done' ? 'end' : wish.end, wish);
   if (request.maxUsers === null && wish.end !== 'superseded') {
     await moverRecords.setAcceptNewUsers({ backendId, isAccepting: true });
   }
@@ -187,6 +188,19 @@ export async function endMoves(
     await moverRecords.holdAutomation({ backendId, untilMs });
   }
   await closeBook(mover, wish.end, wish.reason === '' ? wish.actor : wish.reason);
+}
+
+/** Who made an operation stop or go on, also where it was a bare signal of the `temporal` CLI. */
+export async function audit(
+  mover: Mover,
+  verb: string,
+  by: { readonly actor: string; readonly reason: string },
+): Promise<void> {
+  const { operationId, sourceHost } = stateOf(mover).request;
+  const { actor, reason } = by;
+  const action = `operation.${verb}`;
+  const atMs = Date.now();
+  await moverRecords.auditControl({ actor, action, operationId, sourceHost, reason, atMs });
 }
 
 export async function closeBook(
