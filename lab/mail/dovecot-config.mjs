@@ -64,9 +64,10 @@ passdb {
   driver = lua
   args = file=${luaFile} blocking=yes
 }
+# allow_all_users: or a delivery would ask the passdb twice.
 userdb {
   driver = static
-  args = uid=${user} gid=${group} home=${host.folder}/mailroot/%u
+  args = uid=${user} gid=${group} home=${host.folder}/mailroot/%u allow_all_users=yes
 }
 `;
 }
@@ -169,7 +170,8 @@ service stats {
 
 /**
  * Dovecot CE has no error_code: a failure is a session that ended with an error text, and
- * [UNAVAILABLE] stands for a temporary authentication failure, which is not the Backend's.
+ * [UNAVAILABLE] (IMAP) or [SYS/TEMP] (POP3) stands for a temporary authentication failure, which
+ * is not counted.
  * Deliveries are counted where the proxy is the client, because only that side knows the host.
  */
 const PROXY_METRICS = `metric auth_success {
@@ -183,7 +185,7 @@ metric proxy_session_success {
   group_by = dest_host
 }
 metric proxy_session_failure {
-  filter = event=proxy_session_finished AND error=* AND NOT error="[UNAVAILABLE]*"
+  filter = event=proxy_session_finished AND error=* AND NOT error="[UNAVAILABLE]*" AND NOT error="[SYS/TEMP]*"
   group_by = dest_host
 }
 metric lmtp_rcpt_finished_success {

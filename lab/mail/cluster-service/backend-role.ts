@@ -16,7 +16,7 @@ import { createRecovery } from './recovery.ts';
 import { createSessionWatch } from './session-watch.ts';
 import type { Settings } from './settings.ts';
 import { startSleepWatch } from './sleep-watch.ts';
-import { findElsewhere } from './where.ts';
+import { createElsewhereFinder, type ElsewhereFinder } from './where.ts';
 
 const MEASURE_EVERY_MS = 2000;
 const MEASURE_METACACHE_EVERY_MS = 30_000;
@@ -25,8 +25,9 @@ const LONGEST_DELAY_MS = 14_000;
 /** Runs until the answer is called. Needs neither the GeoDB nor Dovecot to be there already. */
 export async function startBackendRole(settings: Settings, log: Log): Promise<() => Promise<void>> {
   const { recovery, context, stopParts } = createContext(settings, log);
+  const findElsewhere = createElsewhereFinder(settings.hostAddresses, context);
   const servers = [
-    await listenHttp(settings.http, (url) => answer(url, settings, context)),
+    await listenHttp(settings.http, (url) => answer(url, findElsewhere, context)),
     await listenDoveadm({ settings, context, recovered: () => recovery.done() }),
   ];
   recovery.begin('started');
@@ -68,10 +69,14 @@ function createContext(settings: Settings, log: Log) {
   return { recovery, context, stopParts };
 }
 
-async function answer(url: URL, settings: Settings, context: BackendContext): Promise<HttpAnswer> {
+async function answer(
+  url: URL,
+  findElsewhere: ElsewhereFinder,
+  context: BackendContext,
+): Promise<HttpAnswer> {
   switch (url.pathname) {
     case '/where':
-      return answerWhere(url.searchParams, settings, context);
+      return answerWhere(url.searchParams, findElsewhere, context);
     case '/metrics':
       return { status: 200, body: context.metrics.print(), contentType: METRICS_CONTENT_TYPE };
     case '/health':
@@ -82,13 +87,17 @@ async function answer(url: URL, settings: Settings, context: BackendContext): Pr
 }
 
 /** `delay` is the lab's fault `slow`: milliseconds that a login takes longer. */
-async function answerWhere(query: URLSearchParams, settings: Settings, context: BackendContext) {
+async function answerWhere(
+  query: URLSearchParams,
+  findElsewhere: ElsewhereFinder,
+  { metrics }: BackendContext,
+) {
   const delayMs = Math.min(Number(query.get('delay') ?? 0) || 0, LONGEST_DELAY_MS);
   if (delayMs > 0) await pause(delayMs);
   const username = (query.get('u') ?? '').toLowerCase();
-  const elsewhere = await findElsewhere(username, settings.hostAddresses, context);
+  const elsewhere = await findElsewhere(username);
   if (elsewhere === null) return { status: 204 };
-  context.metrics.add('dovekeeper_passed_on');
+  metrics.add('dovekeeper_passed_on');
   return { status: 200, body: `${elsewhere.host} ${elsewhere.address}` };
 }
 

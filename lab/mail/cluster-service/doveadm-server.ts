@@ -26,10 +26,10 @@ const MAX_BODY_BYTES = 16 * 1024 * 1024;
 
 type Element = readonly unknown[];
 
-/** Answers `clusterReady` before the first move: what was left behind has to be put right first. */
 export interface DoveadmServerParts {
   readonly settings: Settings;
   readonly context: BackendContext;
+  /** Settles when what was left behind is put right: no user is moved before. */
   readonly recovered: () => Promise<void>;
 }
 
@@ -38,7 +38,7 @@ export async function listenDoveadm(parts: DoveadmServerParts): Promise<Server> 
   const { settings } = parts;
   const server = createServer((request, response) => {
     handle(request, response, parts).catch((error: unknown) => {
-      parts.context.log.error('doveadm request failed', { error: describeError(error) });
+      parts.context.log.info('doveadm request broke off', { error: describeError(error) });
       request.socket.destroy();
     });
   });

@@ -4,29 +4,56 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { BackendContext } from './backend-context.ts';
+import type { BackendRow } from './geodb.ts';
 
 const PATIENCE_MS = 300;
+/** While the GeoDB is silent, it is asked only now and then, and nobody waits for it. */
+const ASK_AGAIN_MS = 500;
+const SILENT = 'silent' as const;
 /** A move takes some milliseconds: a login that meets it waits for its end. */
 const MOVE_PATIENCE_MS = 3000;
 
-/** Name and address of the host that serves the user; never throws. */
-export async function findElsewhere(
-  username: string,
-  hostAddresses: ReadonlyMap<string, string>,
-  context: BackendContext,
-): Promise<{ host: string; address: string } | null> {
-  const move = context.leaving.get(username);
-  if (move !== undefined) await Promise.race([move, wait(MOVE_PATIENCE_MS)]);
-  const reading = context.geodb.readHome(username).catch(() => null);
-  const home = await Promise.race([reading, wait(PATIENCE_MS)]);
-  const backend = home === null ? undefined : context.map.backendById(home.backendId);
-  if (backend === undefined || backend.host === context.host) return null;
-  const own = context.map.ownSite();
-  const site = context.map.current().sites.find(({ id }) => id === backend.siteId);
-  const isOtherSite = own !== undefined && backend.siteId !== own.id;
-  const host = isOtherSite ? (site?.loadBalancer ?? backend.host) : backend.host;
-  const address = hostAddresses.get(host);
-  return address === undefined ? null : { host, address };
+export interface ServingHost {
+  readonly host: string;
+  readonly address: string;
 }
 
-const wait = (ms: number) => pause(ms, null, { ref: false });
+export type ElsewhereFinder = (username: string) => Promise<ServingHost | null>;
+
+/** The finder never rejects. */
+export function createElsewhereFinder(
+  hostAddresses: ReadonlyMap<string, string>,
+  context: BackendContext,
+): ElsewhereFinder {
+  let silentUntilMs = 0;
+  const readHome = async (username: string) => {
+    if (Date.now() < silentUntilMs) return null;
+    const reading = context.geodb.readHome(username).catch((): typeof SILENT => SILENT);
+    const home = await Promise.race([
+      reading,
+      pause<typeof SILENT>(PATIENCE_MS, SILENT, { ref: false }),
+    ]);
+    if (home !== SILENT) return home;
+    silentUntilMs = Date.now() + ASK_AGAIN_MS;
+    return null;
+  };
+  return async (username) => {
+    const move = context.leaving.get(username);
+    const patience = pause(MOVE_PATIENCE_MS, null, { ref: false });
+    if (move !== undefined) await Promise.race([move, patience]);
+    const home = await readHome(username);
+    const backend = home === null ? undefined : context.map.backendById(home.backendId);
+    if (backend === undefined || backend.host === context.host) return null;
+    const host = hostFor(backend, context);
+    const address = hostAddresses.get(host);
+    return address === undefined ? null : { host, address };
+  };
+}
+
+/** Users of another site are served by way of its load balancer. */
+function hostFor(backend: BackendRow, { map }: BackendContext): string {
+  const own = map.ownSite();
+  if (own === undefined || backend.siteId === own.id) return backend.host;
+  const site = map.current().sites.find(({ id }) => id === backend.siteId);
+  return site?.loadBalancer ?? backend.host;
+}
