@@ -1,5 +1,5 @@
 /** The pages of the side bar, their keys after `g`, and which section a page belongs to. */
-import type { PageName } from '../state/router.svelte.ts';
+import type { PageName } from '../state/routes.ts';
 import type { Glyph } from './glyphs.ts';
 
 export interface NavigationItem {

@@ -1,4 +1,5 @@
 /** Reads something again and again: abort, back-off, pause while hidden, and the age of what is shown. */
+import { waitAfter } from './back-off.ts';
 import { clock } from './clock.svelte.ts';
 
 export interface PollerOptions<T> {
@@ -24,12 +25,6 @@ export interface Poller<T> {
   set(data: T): void;
   start(): void;
   stop(): void;
-}
-
-/** Wait before the next read after so many failures in a row: doubles up to the longest. */
-export function waitAfter(failures: number, intervalMs: number, maxIntervalMs: number): number {
-  if (failures === 0) return intervalMs;
-  return Math.min(maxIntervalMs, Math.max(1000, intervalMs) * 2 ** (failures - 1));
 }
 
 export function createPoller<T>(options: PollerOptions<T>): Poller<T> {

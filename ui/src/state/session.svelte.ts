@@ -3,6 +3,7 @@ import { api, onSignedOut } from '../api/client.ts';
 import { ApiFailure } from '../api/failure.ts';
 import type { Session } from '../api/model.ts';
 import { router } from './router.svelte.ts';
+import { secretOf } from './sign-in-secret.ts';
 
 /** Where sign-in links lead; not a page of its own. */
 const SIGN_IN_PATH = '/sign-in';
@@ -82,10 +83,4 @@ export function takeSecret(): string | null {
   const page = location.pathname === SIGN_IN_PATH ? '/' : location.pathname + location.search;
   router.go(page, { replace: true });
   return secret;
-}
-
-/** "#token=abc" and the whole of a pasted link. */
-export function secretOf(text: string): string | null {
-  const found = /#(?:token=)?([\w-]{20,200})$/.exec(text.trim());
-  return found?.[1] ?? null;
 }
