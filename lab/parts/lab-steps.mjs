@@ -156,7 +156,7 @@ function geodbSteps(plan) {
     if (!existsSync(join(ROOT_DIR, script))) return `there is no ${script} yet`;
     if (plan.supervisor.part('cassandra').isHeldDown) return 'left out: cassandra stays down';
     const environment = controllerEnvironment({ ...plan, siteName: 'north' });
-    const env = { ...environment, LAB_NET: String(plan.net), LAB_STATE_DIR: plan.stateDir };
+    const env = { ...environment, LAB_NET: String(plan.net), LAB_STATE: plan.stateDir };
     const said = await runCommand(findProductNode(), [script], { signal, env });
     const lastLine = said.trim().split('\n').at(-1);
     // a log line is for the log; a sentence is for the reader
