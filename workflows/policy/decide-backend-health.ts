@@ -32,21 +32,30 @@ export interface JudgedBackend {
  * Source: controller documentation, "health checking" and "catastrophe protection".
  */
 export function decideBackendHealth(snapshot: ClusterSnapshot): HealthDecisions {
-  const health = snapshot.backends.map((facts) => assessBackend(snapshot, facts));
-  const judged = snapshot.backends.map((facts, index) => ({
+  const { judged, catastrophe } = judgeBackends(snapshot);
+  const decisions = decide(snapshot, judged, catastrophe);
+  const health = judged.map((each) => each.health);
+  return { decisions: gatherNothings(decisions), health, catastrophe };
+}
+
+/** The verdict on every Backend, and whether catastrophe protection holds: what other tasks heed too. */
+export function judgeBackends(snapshot: ClusterSnapshot): {
+  readonly judged: readonly JudgedBackend[];
+  readonly catastrophe: CatastropheState;
+} {
+  const judged = snapshot.backends.map((facts) => ({
     facts,
-    health: health[index] ?? assessBackend(snapshot, facts),
+    health: assessBackend(snapshot, facts),
   }));
   const catastrophe = assessCatastrophe(
-    judged.map((each) => ({
-      facts: each.facts,
-      verdict: each.health.verdict,
-      verdictAgeSecs: (snapshot.takenAtMs - each.health.sinceMs) / 1000,
+    judged.map(({ facts, health }) => ({
+      facts,
+      verdict: health.verdict,
+      verdictAgeSecs: (snapshot.takenAtMs - health.sinceMs) / 1000,
     })),
     snapshot.settings,
   );
-  const decisions = decide(snapshot, judged, catastrophe);
-  return { decisions: gatherNothings(decisions), health, catastrophe };
+  return { judged, catastrophe };
 }
 
 function decide(
@@ -63,7 +72,14 @@ function decide(
   const each = judged.flatMap((one) =>
     decideOneBackend(snapshot, one, { catastrophe, judged, areDeliveriesSeen }),
   );
-  return [...guards, ...(site === null ? [] : [site]), ...each];
+  const ending = new Set(each.filter(isEnding).map((decision) => decision.operationId));
+  const others = guards.filter((decision) => !ending.has(decision.operationId));
+  return [...others, ...(site === null ? [] : [site]), ...each];
+}
+
+/** An operation that ends now has neither to wait nor to go on. */
+function isEnding({ kind, isDryRun, operationId }: Decision): boolean {
+  return (kind === 'endEvacuation' || kind === 'setOffline') && !isDryRun && operationId !== null;
 }
 
 /** Reasons that hold the whole site; catastrophe protection still lets Backends return. */
@@ -118,7 +134,8 @@ function assessBackend(snapshot: ClusterSnapshot, facts: BackendFacts): BackendH
 
 function looksBetter(verdict: HealthVerdict, facts: BackendFacts): boolean {
   if (!isFailing(verdict)) return true;
-  return verdict === 'degraded' && facts.memory?.verdict === 'critical';
+  const wasCritical = facts.memory?.verdict === 'critical' || facts.operation?.cause === 'health';
+  return verdict === 'degraded' && wasCritical;
 }
 
 /** When the present trouble began, as far as we know; null: there is none. */
@@ -140,5 +157,7 @@ function secsSince(nowMs: number, micros: number | null, perMs: number): number 
 }
 
 function hasDeliveries(facts: BackendFacts): boolean {
-  return facts.attempts.some((window) => window.deliveries.succeeded + window.deliveries.failed > 0);
+  return facts.attempts.some(
+    (window) => window.deliveries.succeeded + window.deliveries.failed > 0,
+  );
 }

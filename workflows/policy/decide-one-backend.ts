@@ -1,9 +1,9 @@
 import type { ClusterSnapshot } from '../domain/cluster-snapshot.ts';
 import type { Decision, Reason } from '../domain/decision.ts';
-import { isAutomatic } from '../domain/operation.ts';
+import { outranks } from '../domain/operation.ts';
 import { isOfflineByUs, type CatastropheState } from './catastrophe.ts';
 import type { JudgedBackend } from './decide-backend-health.ts';
-import { featureAt } from './guard-operations.ts';
+import { featureAt, isPausedByAutomation } from './guard-operations.ts';
 import { healthDecision } from './health-decision.ts';
 import { judgeRecovery } from './judge-recovery.ts';
 
@@ -103,7 +103,7 @@ function decideEnd(backend: JudgedBackend, answer: Answer): Decision | null {
   }
   const fields = { operationId: operation.operationId };
   if (health.verdict === 'healthy') {
-    return answer('endEvacuation', 'FailureRateRecovered', { ...fields, isDryRun: false });
+    return answer('endEvacuation', 'FailureRateRecovered', fields);
   }
   const isHeldEmpty =
     operation.cause === 'health' &&
@@ -111,7 +111,7 @@ function decideEnd(backend: JudgedBackend, answer: Answer): Decision | null {
     operation.stateReason === 'CatastropheProtection' &&
     facts.userCount === 0;
   if (!isHeldEmpty) return null;
-  return answer('setOffline', 'EmptyAndCritical', { ...fields, isDryRun: false });
+  return answer('setOffline', 'EmptyAndCritical', fields);
 }
 
 function decideUnknown(backend: JudgedBackend, answer: Answer): Decision {
@@ -143,7 +143,7 @@ function decideDegraded(
   const { facts, health } = backend;
   const blocked = findObstacle(snapshot, backend, situation, 'degraded');
   if (blocked !== null) return answer('nothing', blocked.reason, blocked.fields);
-  if (facts.userCount === 0) return answer('nothing', 'NoUsers');
+  if ((facts.userCount ?? 0) === 0) return answer('nothing', 'NoUsers');
   if ((takenAtMs - health.sinceMs) / 1000 < settings.failureWindowSecs) {
     return answer('nothing', 'DegradedNotLongEnough', {
       limitingSetting: 'HOST_FAILURE_WINDOW_SECS',
@@ -184,14 +184,13 @@ function findObstacle(
   return hasTarget(situation.judged, facts.id) ? null : { reason: 'NoTarget', fields: {} };
 }
 
-/** A health evacuation replaces everything below it, but never what an operator paused. */
+/** A higher cause replaces everything below it, but never what an operator paused. */
 function mayReplace(
   operation: NonNullable<JudgedBackend['facts']['operation']>,
   cause: 'critical' | 'degraded',
 ): boolean {
-  if (cause === 'degraded') return operation.cause === 'drain' || operation.cause === 'rebalance';
-  if (operation.cause === 'health') return false;
-  return isAutomatic(operation.cause) || operation.state !== 'paused';
+  if (operation.state === 'paused' && !isPausedByAutomation(operation)) return false;
+  return outranks(cause === 'critical' ? 'health' : 'degraded', operation.cause);
 }
 
 function hasTarget(judged: readonly JudgedBackend[], sourceId: string): boolean {

@@ -1,4 +1,8 @@
-import type { BackendFacts, ClusterSnapshot, RunningOperation } from '../domain/cluster-snapshot.ts';
+import type {
+  BackendFacts,
+  ClusterSnapshot,
+  RunningOperation,
+} from '../domain/cluster-snapshot.ts';
 import type { Decision, Reason } from '../domain/decision.ts';
 import type { FeatureState } from '../domain/feature-flag.ts';
 import { isAutomatic } from '../domain/operation.ts';
@@ -15,7 +19,8 @@ export type WaitReason = Extract<
 /**
  * Which running automatic operations have to wait, and which may go on again: the site's switch, a
  * feature that left Enabled (drains know only the switch), catastrophe protection (all of them).
- * Only operations that automation itself paused are resumed by it.
+ * Only operations that automation itself paused are resumed by it, and while it is blind only drains
+ * that the switch had paused.
  */
 export function guardOperations(
   snapshot: ClusterSnapshot,
@@ -31,14 +36,21 @@ export function guardOperations(
       return wait === null ? [] : [healthDecision('pauseOperation', wait, fields)];
     }
     if (wait !== null || !isPausedByAutomation(operation)) return [];
-    const why = operation.stateReason === 'CatastropheProtection';
-    const reason = why ? 'ProtectionEnded' : 'AutomationResumed';
+    const isByProtection = operation.stateReason === 'CatastropheProtection';
+    // Blind, nobody fails as far as we see: that is no reason to let protection go.
+    const isBlind = snapshot.metrics.blindReason !== null;
+    if (isBlind && (isByProtection || operation.cause !== 'drain')) return [];
+    const reason = isByProtection ? 'ProtectionEnded' : 'AutomationResumed';
     return [healthDecision('resumeOperation', reason, fields)];
   });
 }
 
 export function isPausedByAutomation(operation: RunningOperation): boolean {
-  const reasons: (string | null)[] = ['AutomationPaused', 'FeatureDisabled', 'CatastropheProtection'];
+  const reasons: (string | null)[] = [
+    'AutomationPaused',
+    'FeatureDisabled',
+    'CatastropheProtection',
+  ];
   return operation.state === 'paused' && reasons.includes(operation.stateReason);
 }
 
