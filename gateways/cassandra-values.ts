@@ -1,4 +1,5 @@
 /** Columns of Cassandra as values of ours, and back. */
+import cassandra from 'cassandra-driver';
 import type { Row } from './cassandra-session.ts';
 
 export function textOf(row: Row, column: string): string | null {
@@ -26,4 +27,9 @@ export function requiredText(row: Row, column: string): string {
 /** For bigint columns and USING TIMESTAMP. */
 export function toBigint(value: number | null): bigint | null {
   return value === null ? null : BigInt(Math.trunc(value));
+}
+
+/** Leaves a column alone that has no value: a null would be stored as a tombstone. */
+export function orUnset<T>(value: T | null): T | typeof cassandra.types.unset {
+  return value ?? cassandra.types.unset;
 }

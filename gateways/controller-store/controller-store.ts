@@ -130,6 +130,8 @@ export interface ControllerStore {
   readChunksInFlight(siteName: string): Promise<ChunkInFlight[]>;
 
   readBackendMemories(siteName: string): Promise<BackendMemory[]>;
+  /** Of a Backend that is gone from the GeoDB. */
+  removeBackendMemory(siteName: string, backendId: string): Promise<void>;
   /** Merges the given fields into the row: others are kept. */
   updateBackendMemory(
     siteName: string,

@@ -6,7 +6,7 @@ import type {
   LedgerState,
 } from '../../workflows/domain/user-move.ts';
 import type { CassandraSession, Row } from '../cassandra-session.ts';
-import { numberOf, requiredText, textOf, toBigint } from '../cassandra-values.ts';
+import { numberOf, orUnset, requiredText, textOf, toBigint } from '../cassandra-values.ts';
 import type { ControllerStore } from './controller-store.ts';
 import type { StoreStatements } from './statements.ts';
 
@@ -121,6 +121,7 @@ function isNewToUser({ state, attempts, reason }: LedgerRow): boolean {
   return !isLater || state === 'sent' || reason === 'CountFallback';
 }
 
+/** What was set once is never unset again: a row only goes forward. */
 function toParams(row: LedgerRow): unknown[] {
   return [
     row.operationId,
@@ -129,12 +130,12 @@ function toParams(row: LedgerRow): unknown[] {
     row.sourceId,
     row.targetId,
     row.state,
-    row.reason,
+    orUnset(row.reason),
     row.attempts,
-    toBigint(row.moveTimestampMicros),
+    orUnset(toBigint(row.moveTimestampMicros)),
     row.isForced ? 1 : 0,
-    toBigint(row.sentAtMs),
-    toBigint(row.endedAtMs),
+    orUnset(toBigint(row.sentAtMs)),
+    orUnset(toBigint(row.endedAtMs)),
     orderOf(row),
   ];
 }

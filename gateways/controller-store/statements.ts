@@ -185,6 +185,10 @@ function switchStatements(on: On) {
     readTaskRuns: on('task_runs', `SELECT body FROM {ks}.task_runs WHERE site = ?`),
     saveTaskRun: on('task_runs', `INSERT INTO {ks}.task_runs (site, task, body) VALUES (?, ?, ?)`),
     /** Columns are names of ours, never input. */
+    removeBackendMemory: on(
+      'backend_memory',
+      'DELETE FROM {ks}.backend_memory WHERE site = ? AND backend_id = ?',
+    ),
     updateBackendMemory: (columns: readonly string[]): Statement =>
       on(
         'backend_memory',

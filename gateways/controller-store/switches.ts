@@ -14,6 +14,7 @@ type SwitchMethods = Pick<
   ControllerStore,
   | 'readBackendMemories'
   | 'updateBackendMemory'
+  | 'removeBackendMemory'
   | 'readAutomation'
   | 'saveAutomation'
   | 'readFeatureOverrides'
@@ -31,6 +32,10 @@ export function switchMethods(
       const { readBackendMemories } = statements;
       const rows = await session.read('readBackendMemories', readBackendMemories, [siteName]);
       return rows.map(toMemory);
+    },
+    removeBackendMemory: async (siteName, backendId) => {
+      const params = [siteName, backendId];
+      await session.write('removeBackendMemory', statements.removeBackendMemory, params);
     },
     updateBackendMemory: async (siteName, memory) => {
       const changes = toColumns(memory);

@@ -7,6 +7,7 @@ import { msOf, numberOf, requiredText, textOf } from '../cassandra-values.ts';
 import { featureMethods } from './features.ts';
 import type { Geodb } from './geodb.ts';
 import { ownerMethods } from './owners.ts';
+import { referenceMethods } from './references.ts';
 import { createStatements } from './statements.ts';
 import type { GeodbStatements } from './statements.ts';
 import { userMethods } from './users.ts';
@@ -17,6 +18,7 @@ export function createGeodb(session: CassandraSession, keyspace: string): Geodb 
     ...clusterMethods(session, statements),
     ...featureMethods(session, statements),
     ...userMethods(session, statements, keyspace),
+    ...referenceMethods(session, statements),
     ...ownerMethods(session, statements),
     ping: async () => {
       await session.readOne('ping', statements.ping, []);

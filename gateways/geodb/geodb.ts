@@ -1,6 +1,7 @@
 /** The GeoDB: sites, Backends, where each user lives, feature flags. It is the truth. */
 import type { Backend, BackendStatus } from '../../workflows/domain/backend.ts';
 import type { FeatureLevel, FeatureState, Feature } from '../../workflows/domain/feature-flag.ts';
+import type { Reference } from '../../workflows/domain/references.ts';
 import type { Site, SiteReachability } from '../../workflows/domain/site.ts';
 import type { UserHome, UserHomeWithWriteTime } from '../../workflows/domain/user-move.ts';
 
@@ -65,6 +66,11 @@ export interface Geodb {
   readBackend(backendId: string): Promise<Backend | null>;
   /** Whether the cluster service may give new users a home on this Backend (`cluster_settings`, `accept_new_users`). */
   setAcceptNewUsers(backendId: string, isAccepting: boolean): Promise<void>;
+
+  /** What points to a site or a Backend, without users. */
+  readReferences(): Promise<Reference[]>;
+  /** Removes the rows of one reference; gone already is fine. Never a user's row. */
+  removeReference(reference: Reference): Promise<void>;
 
   readOwner(siteName: string): Promise<SiteOwner | null>;
   /** Writes the first claim; answers the row that holds now. */

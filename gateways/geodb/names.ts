@@ -41,6 +41,11 @@ export const GEODB_NAMES = {
     name: 'name',
     value: 'value',
   },
+  forceMoves: {
+    table: 'force_moves',
+    scope: 'scope',
+    target: 'target',
+  },
   siteController: {
     table: 'site_controller',
     site: 'site',

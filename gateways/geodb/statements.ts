@@ -14,6 +14,7 @@ export function createStatements(keyspace: string, names: GeodbNames = GEODB_NAM
     ...userStatements(keyspace, names),
     ...clusterStatements(keyspace, names),
     ...settingStatements(keyspace, names),
+    ...referenceStatements(keyspace, names),
     ...ownerStatements(keyspace, names),
     ...schemaStatements(),
   };
@@ -95,6 +96,29 @@ function settingStatements(keyspace: string, { settings: s }: GeodbNames) {
     ),
     removeSetting: on(
       `DELETE FROM ${from} WHERE ${s.scope} = ? AND ${s.target} = ? AND ${s.name} = ?`,
+    ),
+  };
+}
+
+function referenceStatements(keyspace: string, names: GeodbNames) {
+  const { settings: s, forceMoves: f, siteReachability: r } = names;
+  const on = (table: string, cql: string): Statement => ({ cql, keyspace, table });
+  const targets = (table: string, scope: string, target: string): Statement =>
+    on(table, `SELECT DISTINCT ${scope}, ${target} FROM ${keyspace}.${table}`);
+  return {
+    readSettingTargets: targets(s.table, s.scope, s.target),
+    readForceMoveTargets: targets(f.table, f.scope, f.target),
+    removeSettingTarget: on(
+      s.table,
+      `DELETE FROM ${keyspace}.${s.table} WHERE ${s.scope} = ? AND ${s.target} = ?`,
+    ),
+    removeForceMove: on(
+      f.table,
+      `DELETE FROM ${keyspace}.${f.table} WHERE ${f.scope} = ? AND ${f.target} = ?`,
+    ),
+    removeReachability: on(
+      r.table,
+      `DELETE FROM ${keyspace}.${r.table} WHERE ${r.sourceSiteId} = ? AND ${r.targetSiteId} = ?`,
     ),
   };
 }
