@@ -19,6 +19,7 @@ export interface ChangeBackendActivities {
   changeStatus(input: ChangeStatusInput): Promise<BackendStatus>;
   setAcceptNewUsers(input: { backendId: string; isAccepting: boolean }): Promise<void>;
   notePartialMove(input: { backendId: string; atMs: number }): Promise<void>;
+  noteBalanced(input: { backendIds: readonly string[]; atMs: number }): Promise<void>;
   holdAutomation(input: { backendId: string; untilMs: number }): Promise<void>;
 }
 
@@ -32,6 +33,11 @@ export function createChangeBackend(context: ActivityContext): ChangeBackendActi
     },
     notePartialMove: ({ backendId, atMs }) =>
       store.updateBackendMemory(config.site, { backendId, lastPartialMoveAtMs: atMs }),
+    async noteBalanced({ backendIds, atMs }) {
+      for (const backendId of backendIds) {
+        await store.updateBackendMemory(config.site, { backendId, lastBalancedAtMs: atMs });
+      }
+    },
     holdAutomation: ({ backendId, untilMs }) =>
       store.updateBackendMemory(config.site, { backendId, operatorHoldUntilMs: untilMs }),
   };

@@ -91,7 +91,10 @@ async function endSessions(
   await Promise.all([...proxies, ...own]);
 }
 
-async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
+async function inParallel<T>(
+  items: readonly T[],
+  work: (item: T) => Promise<unknown>,
+): Promise<void> {
   const queue = [...items];
   const lanes = Array.from({ length: Math.min(KICKS_AT_ONCE, queue.length) }, async () => {
     for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);

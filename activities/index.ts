@@ -2,6 +2,7 @@
 import { createAskMovers, type AskMoversActivities } from './ask-movers.ts';
 import { createAuditControl, type AuditControlActivities } from './audit-control.ts';
 import { createChangeBackend, type ChangeBackendActivities } from './change-backend.ts';
+import { createCleanUp, type CleanUpActivities } from './clean-up.ts';
 import type { ActivityContext } from './context.ts';
 import { createMoveUsers, type MoveUsersActivities } from './move-users.ts';
 import { createReadCluster, type ReadClusterActivities } from './read-cluster.ts';
@@ -17,7 +18,8 @@ export type Activities = ReadClusterActivities &
   MoveUsersActivities &
   ChangeBackendActivities &
   AskMoversActivities &
-  AuditControlActivities;
+  AuditControlActivities &
+  CleanUpActivities;
 
 export function createActivities(context: ActivityContext): Activities {
   return mapFailures({
@@ -29,5 +31,6 @@ export function createActivities(context: ActivityContext): Activities {
     ...createChangeBackend(context),
     ...createAskMovers(context),
     ...createAuditControl(context),
+    ...createCleanUp(context),
   });
 }

@@ -1,7 +1,11 @@
 /** Moves the users of one chunk, or looks how far they are. Only movers call it, so only they write the ledger. */
 import { GatewayError } from '../gateways/gateway-error.ts';
 import type { OperationCause, OperationKind } from '../workflows/domain/operation.ts';
-import type { LedgerRow, MoveCounts, UserHomeWithWriteTime } from '../workflows/domain/user-move.ts';
+import type {
+  LedgerRow,
+  MoveCounts,
+  UserHomeWithWriteTime,
+} from '../workflows/domain/user-move.ts';
 import type { ActivityContext } from './context.ts';
 import { forceRows } from './force-rows.ts';
 import { isRepeat, withHeartbeat } from './heartbeat.ts';

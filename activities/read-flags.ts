@@ -21,4 +21,3 @@ export async function readSwitches(context: ActivityContext, nowMs: number): Pro
     automation: automation?.state === 'paused' && !isOver ? 'paused' : 'running',
   };
 }
-

@@ -12,7 +12,10 @@ export interface Glance {
   readonly blindReason: BlindReason | null;
   readonly settings: PolicySettings;
   /** Only Backends with a failure in any look-back: a healthy site is a small answer. */
-  readonly suspects: readonly { readonly host: string; readonly attempts: readonly AttemptWindow[] }[];
+  readonly suspects: readonly {
+    readonly host: string;
+    readonly attempts: readonly AttemptWindow[];
+  }[];
 }
 
 export interface ReadMetricsActivities {

@@ -46,7 +46,11 @@ export function createRecordDecision(context: ActivityContext): RecordDecisionAc
       await context.store.saveLastNothings(context.config.site, input.task, nothings);
       await rememberVerdicts(context, input);
       report(context, acting, nothings);
-      const event = { siteName: context.config.site, topic: 'decisions', atMs: Date.now() } as const;
+      const event = {
+        siteName: context.config.site,
+        topic: 'decisions',
+        atMs: Date.now(),
+      } as const;
       await context.cache.publish(event);
       return acting;
     },
@@ -135,7 +139,9 @@ function fieldsOf(decision: RecordedDecision): Record<string, unknown> {
 async function recordTaskRun(context: ActivityContext, run: TaskRunReport): Promise<void> {
   const siteName = context.config.site;
   const hasSucceeded = run.error === null;
-  const former = (await context.store.readTaskRuns(siteName)).find((each) => each.task === run.task);
+  const former = (await context.store.readTaskRuns(siteName)).find(
+    (each) => each.task === run.task,
+  );
   await context.store.saveTaskRun({
     siteName,
     task: run.task,

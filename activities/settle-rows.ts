@@ -1,4 +1,8 @@
-import type { LedgerRow, MoveCounts, UserHomeWithWriteTime } from '../workflows/domain/user-move.ts';
+import type {
+  LedgerRow,
+  MoveCounts,
+  UserHomeWithWriteTime,
+} from '../workflows/domain/user-move.ts';
 
 export function isOpen(row: LedgerRow): boolean {
   return row.state === 'planned' || row.state === 'sent';

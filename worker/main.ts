@@ -27,7 +27,9 @@ async function main(): Promise<void> {
   shutdown.add('gateways', () => gateways.close());
   const server = await startMetricsServer(config.metrics, metrics, logger);
   shutdown.add('metrics server', () => server.close());
-  await untilDone('migrate the controller store', logger, () => initControllerStore(config, logger));
+  await untilDone('migrate the controller store', logger, () =>
+    initControllerStore(config, logger),
+  );
   const stopRhythms = keepRhythmsAlive(config, logger);
   shutdown.add('rhythms', stopRhythms);
   await runWorkers({ ...gateways, config, logger, metrics }, shutdown);

@@ -9,7 +9,12 @@ import type { Activities } from '../activities/index.ts';
 export const taskActivities = proxyActivities<Activities>({
   startToCloseTimeout: '10s',
   scheduleToCloseTimeout: '25s',
-  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '5s', maximumAttempts: 3 },
+  retry: {
+    initialInterval: '500ms',
+    backoffCoefficient: 2,
+    maximumInterval: '5s',
+    maximumAttempts: 3,
+  },
 });
 
 /** Acts of a task that must not be lost once they are decided: asked again for as long as a period lasts. */

@@ -7,6 +7,7 @@ import type { RecordedDecision } from './domain/decision.ts';
 import { runOnce } from './endless-task.ts';
 import { causeOf } from './failure-cause.ts';
 import { decideBackendHealth } from './policy/decide-backend-health.ts';
+import { requestOf } from './request-of.ts';
 
 /**
  * `check_backend_health`: snapshot, decide, record, act.
@@ -88,26 +89,17 @@ async function carryOut(snapshot: ClusterSnapshot, decision: RecordedDecision): 
   }
 }
 
-/** One decision is one operation: it bears the decision's id, so that a repeated request is the same. */
 function toRequest(snapshot: ClusterSnapshot, decision: RecordedDecision): MoveRequest {
-  const isEvacuation = decision.kind === 'evacuate';
   const { settings } = snapshot;
-  return {
-    operationId: decision.decisionId,
-    siteName: snapshot.siteName,
-    kind: isEvacuation ? 'evacuation' : 'partialMove',
-    cause: isEvacuation ? 'health' : 'degraded',
-    sourceId: decision.backendId ?? '',
-    sourceHost: decision.hosts[0] ?? '',
-    targetIds: [],
-    maxUsers: isEvacuation ? null : (decision.numbers['usersToMove'] ?? 0),
-    stepRatio: isEvacuation ? settings.evacuateStepRatio : 1,
-    // No cool time keeps a user on a critical Backend.
-    minLastMovedSecs: isEvacuation ? null : settings.failureCoolTimeSecs,
-    endsOffline: isEvacuation,
-    isForced: false,
-    requestedBy: 'check_backend_health',
-    reason: decision.reason,
-    decisionId: decision.decisionId,
-  };
+  if (decision.kind === 'movePartially') {
+    return requestOf(snapshot, decision, {
+      kind: 'partialMove',
+      cause: 'degraded',
+      maxUsers: decision.numbers['usersToMove'] ?? 0,
+      stepRatio: 1,
+      minLastMovedSecs: settings.failureCoolTimeSecs,
+    });
+  }
+  // No cool time keeps a user on a critical Backend.
+  return requestOf(snapshot, decision, { kind: 'evacuation', cause: 'health', endsOffline: true });
 }

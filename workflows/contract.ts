@@ -32,6 +32,10 @@ export const TASK_WORKFLOWS: Readonly<Partial<Record<TaskName, string>>> = {
   cache_metrics: 'cacheMetrics',
   check_user_moves: 'checkUserMoves',
   check_backend_health: 'checkBackendHealth',
+  rebalance_sites: 'rebalanceSites',
+  evacuate_zero_load_factor_hosts: 'evacuateZeroLoadFactorHosts',
+  check_site_reachability: 'checkSiteReachability',
+  delete_stale_data: 'deleteStaleData',
 };
 
 /** What a mover is started with; it also carries its own state when it continues as new. */
@@ -144,8 +148,10 @@ export const resumeSignal = defineSignal<[ControlMessage]>('resume');
 export const cancelSignal = defineSignal<[ControlMessage]>('cancel');
 /** A healthy verdict ends a latched evacuation. */
 export const endEarlySignal = defineSignal<[ControlMessage]>('endEarly');
-export const setSpeedSignal = defineSignal<[ControlMessage & { readonly speedPercent: number }]>('setSpeed');
-export const retargetSignal = defineSignal<[ControlMessage & { readonly targetIds: readonly string[] }]>('retarget');
+export const setSpeedSignal =
+  defineSignal<[ControlMessage & { readonly speedPercent: number }]>('setSpeed');
+export const retargetSignal =
+  defineSignal<[ControlMessage & { readonly targetIds: readonly string[] }]>('retarget');
 export const followUpSignal = defineSignal<[FollowUpMessage]>('followUp');
 export const progressQuery = defineQuery<Operation | null>('progress');
 export const explainQuery = defineQuery<string>('explain');

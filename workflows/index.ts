@@ -3,3 +3,7 @@ export { cacheMetrics } from './cache-metrics.ts';
 export { checkBackendHealth } from './check-backend-health.ts';
 export { checkUserMoves } from './check-user-moves.ts';
 export { moveUsersOff } from './move-users-off.ts';
+export { rebalanceSites } from './rebalance-sites.ts';
+export { evacuateZeroLoadFactorHosts } from './evacuate-zero-load-factor-hosts.ts';
+export { checkSiteReachability } from './check-site-reachability.ts';
+export { deleteStaleData } from './delete-stale-data.ts';

@@ -63,7 +63,12 @@ export class MailWorld {
           chunks.push({ chunk, targetId: 'target-1', users });
           left -= users;
         }
-        return Promise.resolve({ chunks, nextChunk: chunk, cursor: String(chunk), isExhausted: false });
+        return Promise.resolve({
+          chunks,
+          nextChunk: chunk,
+          cursor: String(chunk),
+          isExhausted: false,
+        });
       },
       moveChunk: (input) => this.moveChunk(input),
     };

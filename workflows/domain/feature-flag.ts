@@ -2,7 +2,11 @@
  * Feature flags: three features, three states, three levels.
  * Source: Cluster Controller documentation, "feature flags".
  */
-export const FEATURES = ['MetricsExport', 'BackendHealthAutoHandling', 'BackendLoadBalancing'] as const;
+export const FEATURES = [
+  'MetricsExport',
+  'BackendHealthAutoHandling',
+  'BackendLoadBalancing',
+] as const;
 export type Feature = (typeof FEATURES)[number];
 
 /** From the most restrictive to the least. */
@@ -38,7 +42,12 @@ export interface FeatureSettings {
 
 /** Reads both documented families of spellings, in any case; undefined for anything else. */
 export function parseFeatureState(text: string): FeatureState | undefined {
-  switch (text.trim().toLowerCase().replace(/[_\s-]/g, '')) {
+  switch (
+    text
+      .trim()
+      .toLowerCase()
+      .replace(/[_\s-]/g, '')
+  ) {
     case 'enabled':
     case 'on':
       return 'enabled';

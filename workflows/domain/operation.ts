@@ -1,7 +1,14 @@
 /** An operation is what somebody can watch: an evacuation, a batch move, a force move, a rebalance, a partial move. */
 import type { MoveCounts } from './user-move.ts';
 
-export const OPERATION_KINDS = ['evacuation', 'partialMove', 'batchMove', 'forceMove', 'drain', 'rebalance'] as const;
+export const OPERATION_KINDS = [
+  'evacuation',
+  'partialMove',
+  'batchMove',
+  'forceMove',
+  'drain',
+  'rebalance',
+] as const;
 export type OperationKind = (typeof OPERATION_KINDS)[number];
 
 export const OPERATION_STATES = [

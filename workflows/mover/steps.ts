@@ -168,10 +168,7 @@ function sweepAgain(mover: Mover): false {
 }
 
 /** Stops and keeps what is moved: nothing is sent any more, what is on its way is waited for. */
-export async function endMoves(
-  mover: Mover,
-  wish: NonNullable<MoverInbox['wish']>,
-): Promise<void> {
+export async function endMoves(mover: Mover, wish: NonNullable<MoverInbox['wish']>): Promise<void> {
   while (openRemaining(stateOf(mover)) > 0) {
     for (const chunk of stateOf(mover).openChunks) await visitChunk(mover, chunk, 'cancel');
     if (openRemaining(stateOf(mover)) > 0) await condition(() => false, SETTLE_INTERVAL_MS);

@@ -31,7 +31,11 @@ export type TargetRefusal = (typeof TARGET_REFUSALS)[number];
 
 export interface TargetSelection {
   /** Users that each target should get; they sum up to the wanted number where there is a target. */
-  readonly quotas: readonly { readonly backendId: string; readonly host: string; readonly users: number }[];
+  readonly quotas: readonly {
+    readonly backendId: string;
+    readonly host: string;
+    readonly users: number;
+  }[];
   readonly refused: readonly { readonly host: string; readonly refusal: TargetRefusal }[];
 }
 
@@ -43,7 +47,11 @@ export interface TargetSelection {
  */
 export function selectTargets(
   candidates: readonly TargetCandidate[],
-  wish: { readonly sourceId: string; readonly targetIds: readonly string[]; readonly users: number },
+  wish: {
+    readonly sourceId: string;
+    readonly targetIds: readonly string[];
+    readonly users: number;
+  },
 ): TargetSelection {
   assert(Number.isInteger(wish.users) && wish.users >= 0, 'users is a count');
   const sorted = [...candidates].sort((a, b) => (a.host < b.host ? -1 : 1));

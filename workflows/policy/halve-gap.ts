@@ -1,0 +1,68 @@
+import type { BackendFacts } from '../domain/cluster-snapshot.ts';
+import type { PolicySettings } from '../domain/policy-settings.ts';
+import { LOAD_METRICS, scoreLoad, type MeasuredLoad } from './score-load.ts';
+
+export interface Candidate extends MeasuredLoad {
+  readonly facts: BackendFacts;
+}
+
+export interface Pair {
+  readonly source: Candidate;
+  readonly target: Candidate;
+  readonly sourceScore: number;
+  readonly targetScore: number;
+  readonly delta: number;
+}
+
+/** Aims to halve the gap, averaged over the metrics; at most HOST_LOAD_BALANCE_MOVE_RATIO of the source. */
+export function usersToMove(
+  source: Candidate,
+  target: Candidate,
+  settings: PolicySettings,
+): number {
+  const capacityRatio = source.loadFactor / target.loadFactor;
+  const shares: number[] = [];
+  for (const metric of LOAD_METRICS) {
+    const [from, to] = [source.load[metric], target.load[metric]];
+    if (from === null || to === null || from <= 0) continue;
+    const relativeFrom = from / source.loadFactor;
+    const gap = relativeFrom - to / target.loadFactor;
+    shares.push(gap / (relativeFrom * (1 + capacityRatio)));
+  }
+  if (shares.length === 0) return 0;
+  const mean = shares.reduce((a, b) => a + b, 0) / shares.length;
+  const share = Math.min(settings.loadBalanceMoveRatio, Math.max(0, mean / 2));
+  return Math.floor((source.facts.userCount ?? 0) * share);
+}
+
+/** The benefit test: with these users moved, is the pair closer together and the target no worse off? */
+export function project(
+  candidates: readonly Candidate[],
+  pair: Pair,
+  users: number,
+  settings: PolicySettings,
+): { isBetter: boolean; sourceScore: number; targetScore: number } {
+  const share = users / Math.max(1, pair.source.facts.userCount ?? 0);
+  const moved = candidates.map((candidate): Candidate => {
+    if (candidate === pair.source) return { ...candidate, load: shift(candidate, -share, pair) };
+    return candidate === pair.target
+      ? { ...candidate, load: shift(candidate, share, pair) }
+      : candidate;
+  });
+  const { scores } = scoreLoad(moved, settings);
+  const scoreOf = (wanted: Candidate): number => scores[candidates.indexOf(wanted)] ?? 0;
+  const sourceScore = scoreOf(pair.source);
+  const targetScore = scoreOf(pair.target);
+  const isBetter = sourceScore >= targetScore && sourceScore - targetScore < pair.delta;
+  return { isBetter, sourceScore, targetScore };
+}
+
+/** Users take their share of the source's load along. */
+function shift(candidate: Candidate, share: number, pair: Pair): Candidate['load'] {
+  const shifted = LOAD_METRICS.map((metric) => {
+    const own = candidate.load[metric];
+    const carried = (pair.source.load[metric] ?? 0) * share;
+    return [metric, own === null ? null : Math.max(0, own + carried)];
+  });
+  return Object.fromEntries(shifted) as Candidate['load'];
+}
