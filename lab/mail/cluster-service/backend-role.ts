@@ -18,6 +18,8 @@ import type { Settings } from './settings.ts';
 import { startSleepWatch } from './sleep-watch.ts';
 import { createElsewhereFinder, type ElsewhereFinder } from './where.ts';
 
+/** Only names are taken from it here: commands read again. */
+const MAP_EVERY_MS = 5000;
 const MEASURE_EVERY_MS = 2000;
 const MEASURE_METACACHE_EVERY_MS = 30_000;
 const LONGEST_DELAY_MS = 14_000;
@@ -46,7 +48,7 @@ export async function startBackendRole(settings: Settings, log: Log): Promise<()
 function createContext(settings: Settings, log: Log) {
   const { host, site } = settings;
   const geodb = openGeodb(settings.cassandra);
-  const map = startClusterMap(geodb, site, log);
+  const map = startClusterMap({ geodb, site, refreshMs: MAP_EVERY_MS, log });
   const doveadm = createDoveadmClient(settings.doveadm.upstream, settings.doveadm.apiKey);
   const sessions = createSessionWatch(doveadm);
   const ownId = () => map.backendByHost(host)?.id ?? null;

@@ -1,6 +1,6 @@
 /**
- * Sites, Backends and rules, read from the GeoDB every second: logins must not wait for five
- * reads. While the GeoDB is silent, the last map stays.
+ * Sites, Backends and rules, read from the GeoDB now and then: logins must not wait for five reads.
+ * While the GeoDB is silent, the last map stays.
  */
 import { describeError, type Log } from './log.ts';
 import type { BackendRow, ForceMoveRow, Geodb, SiteRow } from './geodb.ts';
@@ -26,10 +26,19 @@ export interface ClusterMapReader {
   stop(): void;
 }
 
-const REFRESH_MS = 1000;
+/** After a failure. */
+const RETRY_MS = 1000;
+
+export interface ClusterMapOptions {
+  readonly geodb: Geodb;
+  readonly site: string;
+  readonly refreshMs: number;
+  readonly log: Log;
+}
 
 /** Starts reading at once, and goes on until stopped. */
-export function startClusterMap(geodb: Geodb, site: string, log: Log): ClusterMapReader {
+export function startClusterMap(options: ClusterMapOptions): ClusterMapReader {
+  const { geodb, site, refreshMs, log } = options;
   let map: ClusterMap = {
     sites: [],
     backends: [],
@@ -49,7 +58,7 @@ export function startClusterMap(geodb: Geodb, site: string, log: Log): ClusterMa
       if (!isFailing) log.warn('the geodb is silent', { error: describeError(error) });
       isFailing = true;
     });
-    timer = setTimeout(() => void tick(), REFRESH_MS);
+    timer = setTimeout(() => void tick(), isFailing ? RETRY_MS : refreshMs);
   };
   let timer = setTimeout(() => void tick(), 0);
   return {

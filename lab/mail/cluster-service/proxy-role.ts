@@ -13,6 +13,8 @@ import { createUsageMeter } from './process-usage.ts';
 import { startReachability } from './reachability.ts';
 import type { Settings } from './settings.ts';
 
+/** How old a status or load factor may be when a new user gets a home. */
+const MAP_EVERY_MS = 1000;
 const PATIENCE_MS = 800;
 const ASK_AGAIN_MS = 500;
 const REMEMBER_USERS = 200_000;
@@ -23,7 +25,7 @@ const MEASURE_EVERY_MS = 2000;
 /** Runs until the answer is called. Needs nobody to be there already. */
 export async function startProxyRole(settings: Settings, log: Log): Promise<() => Promise<void>> {
   const geodb = openGeodb(settings.cassandra);
-  const map = startClusterMap(geodb, settings.site, log);
+  const map = startClusterMap({ geodb, site: settings.site, refreshMs: MAP_EVERY_MS, log });
   const metrics = createMetrics();
   const homeChanges = openHomeChangeLog(settings.homeChangeLog);
   const lastAnswers = createLastAnswers({
