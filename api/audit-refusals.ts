@@ -1,4 +1,4 @@
-/** Changes that were refused before their route was reached: nobody signed in, or another origin. */
+/** Changes refused before their route was reached: nobody signed in, or another origin. */
 import type { MiddlewareHandler } from 'hono';
 import { appendAudit } from './audit.ts';
 import type { Dependencies } from './dependencies.ts';

@@ -1,4 +1,4 @@
-/** What the two commands of this folder share: a role, the accounts, one line on standard output. */
+/** What the two commands of this folder share: a role, the accounts, one line of output. */
 import { initControllerStore } from '../gateways/controller-store/init.ts';
 import { createGateways } from '../gateways/create-gateways.ts';
 import type { Accounts } from '../gateways/controller-store/accounts.ts';

@@ -1,4 +1,4 @@
-/** Task `scrape_stats`: the figures that /metrics exports beside what this process counts itself. */
+/** Task `scrape_stats`: what /metrics exports beside what this process counts itself. */
 import { Gauge } from 'prom-client';
 import type { OperationCause, OperationKind } from '../workflows/domain/operation.ts';
 import { resolveFeature } from '../workflows/policy/resolve-feature.ts';
@@ -23,12 +23,13 @@ export function createFigures(state: ViewState): Figures {
   const { dependencies } = state;
   const { logger, metrics, now } = dependencies;
   const gauges = createGauges(dependencies);
+  const exported = new Set<string>();
   let isExported = true;
   const refresh = memoize(
     async () => {
       const startedAtMs = now();
       try {
-        isExported = await refreshFigures(state, gauges);
+        isExported = await refreshFigures(state, gauges, exported);
         metrics.observeTask('scrape_stats', 'success', now() - startedAtMs);
         await saveRun(dependencies, startedAtMs);
       } catch (error) {
@@ -69,7 +70,11 @@ function createGauges({ metrics: { registry } }: Dependencies) {
 }
 
 /** Answers whether figures may be exported at all. */
-async function refreshFigures(state: ViewState, gauges: Gauges): Promise<boolean> {
+async function refreshFigures(
+  state: ViewState,
+  gauges: Gauges,
+  exported: Set<string>,
+): Promise<boolean> {
   const { dependencies } = state;
   const { store, metrics, config, now } = dependencies;
   const cluster = await readCluster(dependencies);
@@ -84,6 +89,7 @@ async function refreshFigures(state: ViewState, gauges: Gauges): Promise<boolean
   for (const run of runs) {
     if (run.lastSucceededAtMs !== null) metrics.setTaskSuccess(run.task, run.lastSucceededAtMs);
   }
+  forgetFormer(metrics, exported, facts.backends);
   gauges.users.reset();
   gauges.online.reset();
   for (const backend of facts.backends) {
@@ -98,6 +104,20 @@ async function refreshFigures(state: ViewState, gauges: Gauges): Promise<boolean
   const view = facts.metrics.metrics?.view;
   gauges.blind.set(view === undefined || view.blindReason !== null ? 1 : 0);
   return true;
+}
+
+/** Backends that left the site are exported no longer. */
+function forgetFormer(
+  metrics: Dependencies['metrics'],
+  exported: Set<string>,
+  backends: readonly { readonly host: string }[],
+): void {
+  const present = new Set(backends.map(({ host }) => host));
+  for (const host of exported) {
+    if (!present.has(host)) metrics.forgetBackend(host);
+  }
+  exported.clear();
+  for (const host of present) exported.add(host);
 }
 
 interface CountedOperation {

@@ -2,7 +2,7 @@
 import { fieldError } from './errors.ts';
 import { momentToMs } from './schemas/problem.ts';
 
-/** Milliseconds; null where none is given. Throws a 422 that names the field for one that is over. */
+/** Milliseconds; null where none is given. Throws a 422 that names the field where it is over. */
 export function futureMoment(
   field: string,
   moment: string | number | null | undefined,

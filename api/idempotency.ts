@@ -18,12 +18,14 @@ export const IdempotencyHeader = z.object({
  * Stores the answer under the key. An answer of 500 and above is not final: a repeat tries again.
  */
 export const idempotent: MiddlewareHandler<ApiEnv> = async (c, next) => {
-  const key = c.req.header('idempotency-key');
-  if (key === undefined || key === '' || key.length > 200) {
+  const given = c.req.header('idempotency-key');
+  if (given === undefined || given === '' || given.length > 200) {
     await next();
     return;
   }
-  const { accounts, logger } = c.get('api').dependencies;
+  const { accounts, logger, config } = c.get('api').dependencies;
+  // Controllers of several sites share the store.
+  const key = `${config.site}/${given}`;
   const actor = c.get('identity')?.actor ?? 'nobody';
   const requestHash = await hashRequest(c);
   const stored = await accounts.beginIdempotent(actor, key, requestHash);

@@ -1,4 +1,4 @@
-/** `node api/issue-sign-in-link.ts <role>`: prints a link that signs in once, within ten minutes. */
+/** `node api/issue-sign-in-link.ts <role>`: prints a link that works once, for ten minutes. */
 import { hashSecret, newSecret, SIGN_IN_LINK_LIFETIME_MS } from './auth.ts';
 import { parseRole, runCommand } from './command.ts';
 

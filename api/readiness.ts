@@ -1,4 +1,4 @@
-/** `/health/ready`: whether this process can serve, and whether the site was judged since the start. */
+/** `/health/ready`: whether this process can serve, and the site was judged since the start. */
 import { backendsOf, readCluster } from './cluster-view.ts';
 import type { ViewState } from './state.ts';
 import type { DependenciesView } from './schemas/task.ts';

@@ -1,4 +1,4 @@
-/** What every route file needs: the router, who may call a route, and how its answers are declared. */
+/** What every route file needs: the router, who may call a route, how its answers are declared. */
 import { OpenAPIHono, type z } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
 import type { Role } from '../gateways/controller-store/accounts.ts';

@@ -26,8 +26,8 @@ const streamEvents = createRoute({
   tags: ['events'],
   summary: 'Server-sent events',
   description:
-    'Event `change` carries a LiveMessage: fetch what its topic names. Topic `refresh` comes every ' +
-    '5 s while the live fan-out is silent: fetch everything shown. Event `heartbeat` comes every ' +
+    'Event `change` carries a LiveMessage: fetch what its topic names. Topic `refresh` comes ' +
+    'every 5 s while the live fan-out is silent: fetch everything shown. Event `heartbeat` comes every ' +
     '5 s and carries {atMs, isLive}.',
   method: 'get',
   path: '/events',
