@@ -212,9 +212,11 @@ async function mailSteps(plan) {
     ...mail.trafficPart({ net, stateDir, node: findProductNode() }),
     stage: 'traffic',
   }));
-  const after = ['npm', 'dovecot', 'geodb schema'];
+  const afterOf = (name) => (name.endsWith('-cluster') ? ['geodb schema'] : []);
   return [
-    ...hosts.map((name) => partStep(plan, name, after, () => partOf(name))),
+    ...hosts.map((name) =>
+      partStep(plan, name, ['npm', 'dovecot', ...afterOf(name)], () => partOf(name)),
+    ),
     ...(isTrafficThere ? [traffic] : []),
   ];
 }

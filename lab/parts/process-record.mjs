@@ -17,7 +17,9 @@ import { waitUntil } from './wait-for.mjs';
 
 /** Set in the environment of everything a lab starts, so that it can be told from others. */
 export const LAB_MARK = 'DOVEKEEPER_LAB';
-const END_DEADLINE_MS = 10_000;
+/** Then SIGKILL: nothing of a lab minds it, and somebody waits for the next one. */
+const END_DEADLINE_MS = 3000;
+const KILL_DEADLINE_MS = 10_000;
 
 /**
  * @typedef {{ name: string, pid: number, startTicks: number, executable: string }} RecordedProcess
@@ -65,7 +67,7 @@ export class ProcessRecord {
     const areGone = () => leftovers.every(({ pid }) => !isGroupAlive(pid));
     if (!(await waitUntil(areGone, { deadlineMs: END_DEADLINE_MS }))) {
       for (const { pid } of leftovers) killGroup(pid, 'SIGKILL');
-      await waitUntil(areGone, { deadlineMs: END_DEADLINE_MS });
+      await waitUntil(areGone, { deadlineMs: KILL_DEADLINE_MS });
     }
     this.#write();
     return leftovers.map(({ name }) => name);
