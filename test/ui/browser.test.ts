@@ -96,14 +96,14 @@ describe('the overview', () => {
   it('shows the fleet of the site, and says when all is well', async () => {
     for (const host of [1, 2, 3, 4]) await judge(host, 'healthy');
     const { page } = await signIn();
-    await page.getByText('All 4 online Backends are healthy.').waitFor();
+    await page.getByRole('heading', { name: 'All 4 online Backends are healthy.' }).waitFor();
     expect(await page.locator('tr[data-backend]').count()).toBe(4);
   });
 
   it('shows a failing Backend without being loaded again', async () => {
     for (const host of [1, 2, 3, 4]) await judge(host, 'healthy');
     const { page } = await signIn();
-    await page.getByText('All 4 online Backends are healthy.').waitFor();
+    await page.getByRole('heading', { name: 'All 4 online Backends are healthy.' }).waitFor();
     await judge(2, 'critical');
     world.played.metrics = metrics({ 'north-mail2': 0.97 });
     await world.dependencies.cache.publish({ siteName: SITE, topic: 'metrics', atMs: Date.now() });
@@ -226,7 +226,9 @@ describe('features', () => {
     await page.getByRole('button', { name: 'Set DryRun' }).click();
     await page.locator('.prov', { hasText: 'set by' }).first().waitFor();
     const rows = await world.dependencies.geodb.readFeatureRows();
-    expect(rows).toMatchObject([{ scope: 'global', name: 'BackendHealthAutoHandling' }]);
+    expect(rows).toMatchObject([
+      { level: 'global', feature: 'BackendHealthAutoHandling', state: 'dryRun' },
+    ]);
   });
 });
 

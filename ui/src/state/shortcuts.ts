@@ -4,23 +4,21 @@ export interface ShortcutTargets {
   readonly search: () => void;
   readonly keys: () => void;
   readonly pause: () => void;
-  readonly go: (key: string) => void;
+  /** True where a page has that key. */
+  readonly go: (key: string) => boolean;
 }
 
 /** The second key of a pair must follow within so many milliseconds. */
 const PAIR_MS = 1500;
 
 export function createShortcuts(targets: ShortcutTargets): (event: KeyboardEvent) => void {
-  let wentAtMs = 0;
+  let wentAtMs: number | null = null;
   return (event) => {
     if (!targets.isOn() || event.metaKey || event.ctrlKey || event.altKey) return;
     if (isField(event.target)) return;
-    const isSecond = event.timeStamp - wentAtMs < PAIR_MS;
-    wentAtMs = 0;
-    if (isSecond) {
-      targets.go(event.key);
-      return;
-    }
+    const isSecond = wentAtMs !== null && event.timeStamp - wentAtMs < PAIR_MS;
+    wentAtMs = null;
+    if (isSecond && targets.go(event.key)) return;
     const act = actionOf(event.key, targets);
     if (event.key === 'g') wentAtMs = event.timeStamp;
     if (act === null) return;
