@@ -1,82 +1,19 @@
 /** What real servers were recorded to answer, byte by byte, and what becomes of it. */
-import { createServer } from 'node:net';
-import type { AddressInfo, Server, Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createDoveadm } from '../../gateways/doveadm/http-doveadm.ts';
-import type { Doveadm } from '../../gateways/doveadm/doveadm.ts';
+import { DONE, DoveadmReplay, http } from './doveadm-replay.ts';
+import type { Reply } from './doveadm-replay.ts';
 import { failureOf, metrics } from './gateway-rig.ts';
 
-type Reply = string | 'close' | 'silence' | 'reset';
-
-let server: Server | undefined;
-let requests: string[] = [];
-const sockets = new Set<Socket>();
+const replay = new DoveadmReplay();
 
 afterEach(() => {
-  for (const socket of sockets) socket.destroy();
-  server?.close();
-  requests = [];
+  replay.stop();
 });
-
-/** A raw server that reads one request a connection and answers the next reply (the last for ever). */
-async function replay(...replies: Reply[]): Promise<Doveadm> {
-  let at = 0;
-  server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on('error', () => undefined);
-    let text = '';
-    socket.on('data', (part) => {
-      text += part.toString();
-      if (!isWhole(text)) return;
-      requests.push(text);
-      const reply = replies[Math.min(at++, replies.length - 1)] ?? 'close';
-      if (reply === 'reset') socket.resetAndDestroy();
-      else if (reply === 'close') socket.end();
-      else if (reply !== 'silence') socket.end(reply);
-    });
-  });
-  await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  const hostAddresses = { mail1: '127.0.0.1', mail2: '127.0.2.2' };
-  return createDoveadm({ port, apiKey: 'labapikey', hostAddresses }, metrics);
-}
-
-function isWhole(text: string): boolean {
-  const [head, body] = text.split('\r\n\r\n');
-  if (body === undefined) return false;
-  const length = Number(/content-length: (\d+)/i.exec(head ?? '')?.[1] ?? 0);
-  return Buffer.byteLength(body) >= length;
-}
-
-function http(status: string, body: string, type = 'application/json; charset=utf-8'): string {
-  return [
-    `HTTP/1.1 ${status}`,
-    'Date: Mon, 23 Nov 2026 17:11:10 GMT',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    'Connection: close',
-    `Content-Type: ${type}`,
-    '',
-    body,
-  ].join('\r\n');
-}
-
-const COMMANDS = (...names: string[]): string =>
-  http(
-    '200 OK',
-    JSON.stringify([
-      {
-        command: 'clusterUserBatchMove',
-        parameters: names.map((name) => ({ name, type: name === 'user' ? 'array' : 'integer' })),
-      },
-    ]),
-  );
-const DONE = http('200 OK', '[["doveadmResponse",[],"t1"]]');
-
-const bodyOf = (index: number): unknown => JSON.parse(requests[index]?.split('\r\n\r\n')[1] ?? '');
 
 describe('doveadm: recorded oddities', () => {
   it('reads `who` in its right shape', async () => {
-    const doveadm = await replay(
+    const doveadm = await replay.start(
       http(
         '200 OK',
         '[["doveadmResponse",[{"username":"u4","service":"imap","pid":"8790","ip":"127.0.0.1"},{"username":"u1","service":"imap","pid":"8788","ip":"127.0.0.1"},{"username":"u1","service":"imap","pid":"8789","ip":"127.0.0.1"}],"t1"]]',
@@ -86,7 +23,7 @@ describe('doveadm: recorded oddities', () => {
   });
 
   it('reads `who` in the wrong shape that CE gives for several users', async () => {
-    const doveadm = await replay(
+    const doveadm = await replay.start(
       http(
         '200 OK',
         '[["doveadmResponse",[{"username":"u1","connections":"2","service":"imap","pids":"(8788 8789)","ips":"(127.0.0.1)"}],{"username":"u4","connections":"1","service":"imap","pids":"(8790)","ips":"(127.0.0.1)"},"t1"]]',
@@ -96,20 +33,20 @@ describe('doveadm: recorded oddities', () => {
   });
 
   it('reads numbers where CE gives strings', async () => {
-    const doveadm = await replay(http('200 OK', '[["doveadmResponse",[{"count":1}],"t1"]]'));
+    const doveadm = await replay.start(http('200 OK', '[["doveadmResponse",[{"count":1}],"t1"]]'));
     await expect(doveadm.proxyKick('mail1', 'u1')).resolves.toBeUndefined();
   });
 
   it('takes nobody to kick for done', async () => {
-    const doveadm = await replay(
+    const doveadm = await replay.start(
       http('200 OK', '[["error",{"type":"exitCode", "exitCode":68},"t1"]]'),
     );
     await expect(doveadm.kick('mail1', 'u1')).resolves.toBeUndefined();
-    expect(bodyOf(0)).toEqual([['kick', { mask: ['u1'] }, 't1']]);
+    expect(replay.bodyOf(0)).toEqual([['kick', { mask: ['u1'] }, 't1']]);
   });
 
   it('lists the sessions of a proxy to one Backend by its address', async () => {
-    const doveadm = await replay(
+    const doveadm = await replay.start(
       http(
         '200 OK',
         '[["doveadmResponse",[{"username":"u2","service":"imap","src-ip":"127.0.0.1","dest-ip":"127.0.2.2","dest-port":"10143"},{"username":"u1","service":"imap","src-ip":"127.0.0.1","dest-ip":"127.0.2.1","dest-port":"10143"}],"t1"]]',
@@ -162,7 +99,7 @@ describe('doveadm: recorded oddities', () => {
     ],
     ['no type', '{"exitCode":75}', { code: 'BadAnswer', isTemporary: true }],
   ])('names an error inside the answer: %s', async (_name, element, expected) => {
-    const doveadm = await replay(http('200 OK', `[["error",${element},"t1"]]`));
+    const doveadm = await replay.start(http('200 OK', `[["error",${element},"t1"]]`));
     const error = await failureOf(doveadm.who('mail1'));
     expect(error).toMatchObject({ system: 'doveadm', subject: 'mail1', ...expected });
   });
@@ -180,7 +117,7 @@ describe('doveadm: recorded oddities', () => {
     ['null', 'null'],
     ['nothing', ''],
   ])('calls nonsense a bad answer: %s', async (_name, body) => {
-    const doveadm = await replay(http('200 OK', body));
+    const doveadm = await replay.start(http('200 OK', body));
     expect(await failureOf(doveadm.who('mail1'))).toMatchObject({
       code: 'BadAnswer',
       isTemporary: true,
@@ -212,7 +149,7 @@ describe('doveadm: recorded oddities', () => {
       { code: 'BadAnswer', isTemporary: true },
     ],
   ])('names what HTTP says: %s', async (_name, bytes, expected) => {
-    const doveadm = await replay(bytes);
+    const doveadm = await replay.start(bytes);
     expect(await failureOf(doveadm.who('mail1'))).toMatchObject({ subject: 'mail1', ...expected });
   });
 
@@ -222,16 +159,16 @@ describe('doveadm: recorded oddities', () => {
   ])(
     'tries once more when the server %s without an answer, and once only',
     async (_name, reply) => {
-      const doveadm = await replay(reply, DONE);
+      const doveadm = await replay.start(reply, DONE);
       expect(await doveadm.who('mail1')).toEqual(new Set());
-      expect(requests).toHaveLength(2);
-      const stubborn = await replay(reply);
-      requests = [];
+      expect(replay.requests).toHaveLength(2);
+      const stubborn = await replay.start(reply);
+      replay.requests = [];
       expect(await failureOf(stubborn.who('mail1'))).toMatchObject({
         code: 'BadAnswer',
         isTemporary: true,
       });
-      expect(requests).toHaveLength(2);
+      expect(replay.requests).toHaveLength(2);
     },
   );
 
@@ -245,7 +182,7 @@ describe('doveadm: recorded oddities', () => {
       isTemporary: true,
     });
     expect(await nobody.isAnswering('mail1', 500)).toBe(false);
-    const silent = await replay('silence');
+    const silent = await replay.start('silence');
     const startedMs = Date.now();
     expect(
       await failureOf(silent.readCommands('mail1', { timeoutMs: 300, maxAgeMs: 0 })),
@@ -255,97 +192,12 @@ describe('doveadm: recorded oddities', () => {
   });
 
   it('sends the key, one command and no word about the connection', async () => {
-    const doveadm = await replay(DONE);
+    const doveadm = await replay.start(DONE);
     await doveadm.updateStatus('mail1', 'mail2', 'offline');
-    expect(requests[0]).toMatch(/authorization: X-Dovecot-API bGFiYXBpa2V5\r\n/i);
-    expect(requests[0]).not.toMatch(/\r\nconnection:/i);
-    expect(bodyOf(0)).toEqual([
+    expect(replay.requests[0]).toMatch(/authorization: X-Dovecot-API bGFiYXBpa2V5\r\n/i);
+    expect(replay.requests[0]).not.toMatch(/\r\nconnection:/i);
+    expect(replay.bodyOf(0)).toEqual([
       ['clusterBackendUpdate', { host: 'mail2', status: 'offline' }, 't1'],
     ]);
-  });
-});
-
-describe('doveadm: batch move', () => {
-  const request = {
-    sourceHost: 'mail1',
-    targetHost: 'mail2',
-    minLastMovedSecs: null,
-    maxParallel: 100,
-    moveTimestampMicros: 1_700_000_000_000_001,
-    timeoutMs: 3000,
-  };
-  const users = (count: number): string[] => Array.from({ length: count }, (_, at) => `u${at}`);
-
-  it('sends the users, the target and what the host knows', async () => {
-    const doveadm = await replay(
-      COMMANDS('user', 'destHost', 'maxUsers', 'minLastMoved', 'moveTimestamp', 'maxParallel'),
-      DONE,
-    );
-    await doveadm.batchMove({ ...request, usernames: ['a', 'b'], minLastMovedSecs: 300 });
-    expect(bodyOf(1)).toEqual([
-      [
-        'clusterUserBatchMove',
-        {
-          destHost: 'mail2',
-          user: ['a', 'b'],
-          minLastMoved: 300,
-          moveTimestamp: 1_700_000_000_000_001,
-          maxParallel: 100,
-        },
-        't1',
-      ],
-    ]);
-  });
-
-  it('leaves out what the host does not know, and counts where it takes no list', async () => {
-    const doveadm = await replay(COMMANDS('destHost', 'maxUsers'), DONE);
-    await doveadm.batchMove({ ...request, usernames: users(7), minLastMovedSecs: 300 });
-    expect(bodyOf(1)).toEqual([['clusterUserBatchMove', { destHost: 'mail2', maxUsers: 7 }, 't1']]);
-    expect(await doveadm.readCommands('mail1', { timeoutMs: 500, maxAgeMs: 60_000 })).toEqual({
-      hasClusterCommands: true,
-      hasUserList: false,
-      hasMoveTimestamp: false,
-    });
-  });
-
-  it('sends at most 200 users a command, and asks for the commands once', async () => {
-    const doveadm = await replay(COMMANDS('user', 'destHost'), DONE);
-    await doveadm.batchMove({ ...request, usernames: users(450) });
-    const sizes = [1, 2, 3].map((at) => {
-      const [[, parameters]] = bodyOf(at) as [[string, { user: string[] }]];
-      return parameters.user.length;
-    });
-    expect(sizes).toEqual([200, 200, 50]);
-    await doveadm.batchMove({ ...request, usernames: users(1) });
-    expect(requests).toHaveLength(5);
-  });
-
-  it('refuses where the host has no such command', async () => {
-    const doveadm = await replay(http('200 OK', '[{"command":"who","parameters":[]}]'));
-    expect(await failureOf(doveadm.batchMove({ ...request, usernames: ['a'] }))).toMatchObject({
-      code: 'UnknownCommand',
-      isTemporary: false,
-      subject: 'mail1',
-    });
-  });
-
-  it('ends in time where the host freezes in the middle', async () => {
-    const doveadm = await replay(COMMANDS('user', 'destHost'), 'silence');
-    const error = await failureOf(
-      doveadm.batchMove({ ...request, usernames: ['a'], timeoutMs: 400 }),
-    );
-    expect(error).toMatchObject({ code: 'Timeout', operation: 'batchMove', isTemporary: true });
-  });
-
-  it('passes a cancellation on as it is', async () => {
-    const doveadm = await replay(COMMANDS('user', 'destHost'), 'silence');
-    const cancel = new AbortController();
-    const reason = new Error('cancelled by the operator');
-    setTimeout(() => {
-      cancel.abort(reason);
-    }, 100);
-    await expect(
-      doveadm.batchMove({ ...request, usernames: ['a'], signal: cancel.signal }),
-    ).rejects.toBe(reason);
   });
 });

@@ -1,0 +1,116 @@
+/** A cluster service of each role on addresses of its own, before the real Cassandra. */
+import { createServer, type Server } from 'node:http';
+import { mkdtemp, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startBackendRole } from '../../lab/mail/cluster-service/backend-role.ts';
+import { createDoveadmClient } from '../../lab/mail/cluster-service/doveadm-client.ts';
+import type { HomeChange } from '../../lab/mail/cluster-service/home-change-log.ts';
+import type { Log } from '../../lab/mail/cluster-service/log.ts';
+import { startProxyRole } from '../../lab/mail/cluster-service/proxy-role.ts';
+import { readSettings } from '../../lab/mail/cluster-service/settings.ts';
+import { testNet } from '../support/test-net.ts';
+
+const API_KEY = 'labapikey';
+const DOVECOT_PORT = 8090;
+const DOVEADM_PORT = 24280;
+const HTTP_PORT = 7070;
+
+const silentLog: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/** The last two numbers of the addresses 127.<net>.9.* that one rig may use. */
+export const backendAddress = () => `127.${testNet()}.9.61`;
+export const proxyAddress = () => `127.${testNet()}.9.62`;
+export const geodbAddress = () => `127.${testNet()}.9.63`;
+
+export interface FakeDovecot {
+  /** Users with sessions; a kick ends them, unless the user is in `stubborn`. */
+  readonly sessions: Set<string>;
+  readonly stubborn: Set<string>;
+  readonly kicked: string[];
+  close(): void;
+}
+
+/** Answers who and kick as the real doveadm does. */
+export async function startFakeDovecot(): Promise<FakeDovecot> {
+  const sessions = new Set<string>();
+  const stubborn = new Set<string>();
+  const kicked: string[] = [];
+  const run = (command: string, { mask }: { mask?: string[] }) => {
+    if (command === 'who') return [...sessions].map((username) => ({ username, service: 'imap' }));
+    const user = mask?.[0] ?? '';
+    kicked.push(user);
+    if (!stubborn.has(user)) sessions.delete(user);
+    return [{ result: user }];
+  };
+  const server: Server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (text: Buffer) => (body += text.toString()));
+    request.on('end', () => {
+      if (request.method === 'GET') return void response.end('[{"command":"who","parameters":[]}]');
+      const [[command, parameters, tag]] = JSON.parse(body) as [[string, object, string]];
+      response.end(JSON.stringify([['doveadmResponse', run(command, parameters), tag]]));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(DOVECOT_PORT, backendAddress(), resolve));
+  const close = () => void server.close();
+  return { sessions, stubborn, kicked, close };
+}
+
+export interface ServiceRig {
+  readonly doveadm: ReturnType<typeof createDoveadmClient>;
+  /** The raw answer to a body; for requests that no client would make. */
+  post(body: string): Promise<{ status: number; text: string }>;
+  lookUp(username: string): Promise<{ status: number; text: string }>;
+  homeChanges(): Promise<HomeChange[]>;
+  stop(): Promise<void>;
+}
+
+/** Starts a role; stops it again with the answer. */
+export async function startService(
+  role: 'backend' | 'proxy',
+  { keyspace, cassandra }: { readonly keyspace: string; readonly cassandra: string },
+): Promise<ServiceRig> {
+  const folder = await mkdtemp(join(tmpdir(), 'cluster-service-'));
+  const homeChangeLog = join(folder, 'home-changes.ndjson');
+  const address = role === 'backend' ? backendAddress() : proxyAddress();
+  const settings = readSettings({
+    CLUSTER_ROLE: role,
+    CLUSTER_HOST: role === 'backend' ? 'mail1' : 'proxy1',
+    CLUSTER_SITE: 'north',
+    CLUSTER_ADDRESS: address,
+    HOST_ADDRESSES: `mail1=${backendAddress()},mail2=127.0.0.2,mail3=127.0.0.3,proxy2=127.0.0.9`,
+    CASSANDRA_SERVERS: cassandra,
+    CASSANDRA_GEODB_KEYSPACE: keyspace,
+    HTTP_LISTEN: `${address}:${HTTP_PORT}`,
+    DOVEADM_PORT: String(DOVEADM_PORT),
+    DOVEADM_UPSTREAM: `${backendAddress()}:${DOVECOT_PORT}`,
+    DOVEADM_API_KEY: API_KEY,
+    DOVECOT_BASE_DIR: folder,
+    HOME_CHANGE_LOG: homeChangeLog,
+    USER_PATTERN: '^u[0-9]+$',
+  });
+  const start = role === 'backend' ? startBackendRole : startProxyRole;
+  const stop = await start(settings, silentLog);
+  const key = Buffer.from(API_KEY).toString('base64');
+  const ask = async (url: string, init?: RequestInit) => {
+    const answer = await fetch(url, init);
+    return { status: answer.status, text: await answer.text() };
+  };
+  return {
+    doveadm: createDoveadmClient({ address, port: DOVEADM_PORT }, API_KEY),
+    post: (body) =>
+      ask(`http://${address}:${DOVEADM_PORT}/doveadm/v1`, {
+        method: 'POST',
+        headers: { Authorization: `X-Dovecot-API ${key}` },
+        body,
+      }),
+    lookUp: (username) => ask(`http://${address}:${HTTP_PORT}/lookup?u=${username}&service=imap`),
+    async homeChanges() {
+      const text = await readFile(homeChangeLog, 'utf8').catch(() => '');
+      const lines = text.split('\n').filter(Boolean);
+      return lines.map((line) => JSON.parse(line) as HomeChange);
+    },
+    stop,
+  };
+}

@@ -1,0 +1,252 @@
+/** The lab's cluster service against the real Cassandra, with a Dovecot that the test plays. */
+import cassandra from 'cassandra-driver';
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { initGeodb } from '../../gateways/geodb/init.ts';
+import { eventually } from '../support/eventually.ts';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { testNet } from '../support/test-net.ts';
+import { logger, rigConfig } from './gateway-rig.ts';
+import {
+  geodbAddress,
+  startFakeDovecot,
+  startService,
+  type FakeDovecot,
+  type ServiceRig,
+} from './cluster-service-rig.ts';
+
+const config = rigConfig();
+const keyspace = config.cassandra.geodbKeyspace;
+const infra = `127.${testNet()}.0.1`;
+const ids = { north: randomUUID(), south: randomUUID() };
+const backendIds: Record<string, string> = {
+  ...{ mail1: randomUUID(), mail2: randomUUID(), mail3: randomUUID() },
+};
+
+let client: cassandra.Client;
+let geodb: TcpProxy;
+let dovecot: FakeDovecot;
+let backend: ServiceRig;
+let proxy: ServiceRig;
+
+const run = (query: string, params: unknown[] = []) =>
+  client.execute(query.replaceAll('{ks}', keyspace), params, { prepare: true });
+
+async function addUser(username: string, host: string, micros = Date.now() * 1000) {
+  await run('INSERT INTO {ks}.users (username, backend_id) VALUES (?, ?) USING TIMESTAMP ?', [
+    ...[username, backendIds[host], String(micros)],
+  ]);
+}
+
+async function readUser(username: string) {
+  const { rows } = await run(
+    'SELECT backend_id, alt_backend_id, moving, WRITETIME(backend_id) AS w FROM {ks}.users WHERE username = ?',
+    [username],
+  );
+  const row = rows[0];
+  const hostOf = (id: unknown) =>
+    Object.keys(backendIds).find((host) => backendIds[host] === String(id)) ?? null;
+  return row === undefined
+    ? null
+    : {
+        home: hostOf(row['backend_id']),
+        alt: hostOf(row['alt_backend_id']),
+        moving: row['moving'] as string | null,
+        micros: Number(row['w']),
+      };
+}
+
+async function moveUsers(parameters: Record<string, unknown>) {
+  const reply = await backend.doveadm.run('clusterUserBatchMove', parameters);
+  return reply.kind === 'rows' ? reply.rows : reply;
+}
+
+async function createCluster() {
+  await initGeodb(config, logger);
+  client = new cassandra.Client({ contactPoints: [infra], localDataCenter: 'datacenter1' });
+  for (const [name, loadBalancer] of [
+    ['north', 'proxy1'],
+    ['south', 'proxy2'],
+  ] as const) {
+    await run('INSERT INTO {ks}.sites (id, name, load_balancer, status) VALUES (?, ?, ?, ?)', [
+      ...[ids[name], name, loadBalancer, 'online'],
+    ]);
+  }
+  for (const [host, site] of [
+    ['mail1', 'north'],
+    ['mail2', 'north'],
+    ['mail3', 'south'],
+  ] as const) {
+    const columns = 'id, site_id, host, status, load_factor';
+    await run(`INSERT INTO {ks}.backends (${columns}) VALUES (?, ?, ?, 'online', 100)`, [
+      ...[backendIds[host], ids[site], host],
+    ]);
+  }
+}
+
+beforeAll(async () => {
+  await createCluster();
+  await addUser('left-behind', 'mail1');
+  await run("UPDATE {ks}.users SET moving = 'x' WHERE username = 'left-behind'");
+  await addUser('foreigner', 'mail2');
+  dovecot = await startFakeDovecot();
+  dovecot.sessions.add('foreigner').add('left-behind');
+  geodb = await startTcpProxy({ host: geodbAddress(), port: 9042 }, { host: infra, port: 9042 });
+  backend = await startService('backend', { keyspace, cassandra: infra });
+  proxy = await startService('proxy', { keyspace, cassandra: geodbAddress() });
+  await eventually('the proxy knows the cluster', async () => {
+    const { status } = await proxy.lookUp('probe-mail1');
+    return status === 200;
+  });
+});
+
+beforeEach(() => {
+  dovecot.sessions.clear();
+  dovecot.kicked.length = 0;
+});
+
+afterAll(async () => {
+  await Promise.all([backend?.stop(), proxy?.stop()]);
+  dovecot?.close();
+  await geodb?.close();
+  await run('DROP KEYSPACE IF EXISTS {ks}');
+  await client.shutdown();
+});
+
+describe('the cluster service beside a Backend, when it starts', () => {
+  it('drops moves that nobody owns any more and ends the sessions of foreigners', async () => {
+    const user = await eventually('the move is dropped', async () => {
+      const found = await readUser('left-behind');
+      return found?.moving === null ? found : false;
+    });
+    expect(user.home).toBe('mail1');
+    await eventually(
+      'kicked',
+      async () => !(await backend.doveadm.who()).some(({ username }) => username === 'foreigner'),
+    );
+  });
+});
+
+describe('clusterUserBatchMove', () => {
+  it('writes the home with the timestamp of the attempt, and the log tells it', async () => {
+    await addUser('a', 'mail1');
+    const moveTimestamp = Date.now() * 1000 + 5000;
+    const rows = await moveUsers({ user: ['a'], destHost: 'mail2', moveTimestamp });
+    expect(rows).toEqual([{ user: 'a', result: 'moved' }]);
+    const user = { home: 'mail2', alt: 'mail1', moving: null, micros: moveTimestamp + 1 };
+    expect(await readUser('a')).toEqual(user);
+    const changes = await eventually('logged', async () => {
+      const found = (await backend.homeChanges()).filter((change) => change.user === 'a');
+      return found.length > 0 && found;
+    });
+    expect(changes).toMatchObject([{ from: 'mail1', to: 'mail2', cause: 'batchMove' }]);
+  });
+
+  it('ends the sessions of the user first', async () => {
+    await addUser('b', 'mail1');
+    dovecot.sessions.add('b');
+    expect(await moveUsers({ user: 'b', destHost: 'mail2' })).toEqual([
+      { user: 'b', result: 'moved' },
+    ]);
+    expect(dovecot.kicked).toContain('b');
+    expect(dovecot.sessions.has('b')).toBe(false);
+  });
+
+  it('leaves a user where sessions do not end', async () => {
+    await addUser('c', 'mail1');
+    dovecot.sessions.add('c');
+    dovecot.stubborn.add('c');
+    const rows = await moveUsers({ user: ['c'], destHost: 'mail2' });
+    expect(rows).toEqual([{ user: 'c', result: 'failed', error: 'sessions do not end' }]);
+    expect(await readUser('c')).toMatchObject({ home: 'mail1', moving: null });
+  });
+
+  it('skips whoever lives elsewhere, is unknown, or was moved with a newer plan', async () => {
+    await addUser('d', 'mail2');
+    await addUser('e', 'mail1', Date.now() * 1000 + 60_000_000);
+    const moveTimestamp = Date.now() * 1000;
+    const rows = await moveUsers({ user: ['d', 'nobody', 'e'], destHost: 'mail2', moveTimestamp });
+    const results = Object.fromEntries((rows as never[]).map(({ user, error }) => [user, error]));
+    expect(results).toEqual({ d: 'lives elsewhere', nobody: 'unknown user', e: 'superseded' });
+    expect(await readUser('e')).toMatchObject({ home: 'mail1', alt: null });
+  });
+
+  it('leaves users alone who were moved lately, if told so', async () => {
+    await addUser('f', 'mail1');
+    await run('UPDATE {ks}.users SET last_moved = ? WHERE username = ?', [new Date(), 'f']);
+    const rows = await moveUsers({ user: ['f'], destHost: 'mail2', minLastMoved: 60 });
+    expect(rows).toMatchObject([{ result: 'skipped', error: 'moved lately' }]);
+  });
+
+  it('refuses an unknown Backend and unknown parameters as doveadm does', async () => {
+    const unknownHost = { kind: 'error', type: 'exitCode', exitCode: 68 };
+    expect(await moveUsers({ user: ['a'], destHost: 'mail9' })).toEqual(unknownHost);
+    const unknownParameter = { kind: 'error', type: 'invalidRequest', exitCode: 0 };
+    expect(await moveUsers({ usr: ['a'], destHost: 'mail2' })).toEqual(unknownParameter);
+  });
+
+  it('runs nothing of a request that is malformed further on', async () => {
+    await addUser('g', 'mail1');
+    const good = '["clusterUserBatchMove",{"user":["g"],"destHost":"mail2"},"t"]';
+    const answer = await backend.post(`[${good},["who"]]`);
+    expect(answer).toMatchObject({ status: 400 });
+    expect(await readUser('g')).toMatchObject({ home: 'mail1' });
+  });
+});
+
+describe('clusterBackendUpdate', () => {
+  it('writes the status and ends a force move', async () => {
+    const target = backendIds['mail2'];
+    await run(
+      "INSERT INTO {ks}.force_moves (scope, target, id, percentage, destinations) VALUES ('backend', ?, 'x', 10, 'mail1')",
+      [target],
+    );
+    await backend.doveadm.run('clusterBackendUpdate', { host: 'mail2', status: 'standby' });
+    const { rows } = await run('SELECT status FROM {ks}.backends WHERE id = ?', [target]);
+    expect(rows[0]?.['status']).toBe('standby');
+    expect((await run('SELECT id FROM {ks}.force_moves')).rows).toEqual([]);
+    await backend.doveadm.run('clusterBackendUpdate', { host: 'mail2', status: 'online' });
+  });
+});
+
+describe('the lookup of a proxy', () => {
+  it('gives a new user one home, however many ask', async () => {
+    const answers = await Promise.all(Array.from({ length: 8 }, () => proxy.lookUp('u77')));
+    expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
+    expect(['mail1', 'mail2']).toContain((await readUser('u77'))?.home);
+  });
+
+  it('knows no stranger, and probe users have no row', async () => {
+    expect((await proxy.lookUp('stranger')).status).toBe(404);
+    expect((await proxy.lookUp('probe-mail2')).text).toBe('mail2 127.0.0.2');
+    expect(await readUser('probe-mail2')).toBeNull();
+  });
+
+  it('sends users of another site to its load balancer', async () => {
+    await addUser('u88', 'mail3');
+    expect((await proxy.lookUp('u88')).text).toBe('proxy2 127.0.0.9');
+  });
+
+  it('gives no new user to a Backend that takes none', async () => {
+    const target = backendIds['mail1'];
+    await run(
+      "INSERT INTO {ks}.cluster_settings (scope, target, name, value) VALUES ('backend', ?, 'accept_new_users', 'no')",
+      [target],
+    );
+    await eventually('the proxy has heard of it', async () => {
+      const names = Array.from({ length: 6 }, () => `u${Math.floor(Math.random() * 1e9)}`);
+      const answers = await Promise.all(names.map((name) => proxy.lookUp(name)));
+      return answers.every(({ text }) => text.startsWith('mail2'));
+    });
+  });
+
+  it('answers from memory while the GeoDB is silent', async () => {
+    await addUser('u99', 'mail2');
+    expect((await proxy.lookUp('u99')).text).toBe('mail2 127.0.0.2');
+    await geodb.cut();
+    expect((await proxy.lookUp('u99')).text).toBe('mail2 127.0.0.2');
+    expect((await proxy.lookUp('u12345')).status).toBe(503);
+    await geodb.restore();
+    await eventually('it asks again', async () => (await proxy.lookUp('u12345')).status === 200);
+  });
+});
