@@ -1,0 +1,65 @@
+/** The REST API of one site, as an operator's script would use it. */
+import type { z } from '@hono/zod-openapi';
+import type { MoveView } from '../../api/schemas/cluster.ts';
+import type { DecisionView } from '../../api/schemas/decision.ts';
+import type { OperationView } from '../../api/schemas/operation.ts';
+import type { OverviewView } from '../../api/schemas/overview.ts';
+
+type Move = z.infer<typeof MoveView>;
+export type { DecisionView, Move, OperationView, OverviewView };
+
+const TIMEOUT_MS = 5_000;
+const PAGE = 1_000;
+const RECENT_OPERATIONS = 20;
+
+export interface SiteApi {
+  readOverview(): Promise<OverviewView>;
+  /** Newest first. */
+  readOperations(): Promise<readonly OperationView[]>;
+  readOperation(operationId: string): Promise<OperationView>;
+  readLedger(operationId: string): Promise<readonly Move[]>;
+  /** Recorded or repeated at or after that time. */
+  readDecisionsSince(sinceMs: number): Promise<readonly DecisionView[]>;
+  setSpeed(operationId: string, speedPercent: number): Promise<void>;
+}
+
+/** @param address host:port @param token of an operator */
+export function createSiteApi(address: string, token: string): SiteApi {
+  const ask = async <T>(path: string, body?: object): Promise<T> => {
+    const response = await fetch(`http://${address}/api/v1${path}`, {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+    return (await response.json()) as T;
+  };
+  const readPages = async <T>(path: string, name: string): Promise<T[]> => {
+    const all: T[] = [];
+    let cursor: string | null = null;
+    do {
+      const query = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
+      const page: Record<string, unknown> = await ask(`${path}?limit=${PAGE}${query}`);
+      all.push(...(page[name] as T[]));
+      cursor = page['cursor'] as string | null;
+    } while (cursor !== null);
+    return all;
+  };
+  return {
+    readOverview: () => ask('/overview'),
+    readOperations: async () => {
+      const path = `/operations?limit=${RECENT_OPERATIONS}`;
+      return (await ask<{ operations: OperationView[] }>(path)).operations;
+    },
+    readOperation: (operationId) => ask(`/operations/${operationId}`),
+    readLedger: (operationId) => readPages(`/operations/${operationId}/moves`, 'moves'),
+    readDecisionsSince: async (sinceMs) => {
+      const all = await readPages<DecisionView>('/decisions', 'decisions');
+      return all.filter((each) => each.lastRepeatedAtMs >= sinceMs);
+    },
+    setSpeed: async (operationId, speedPercent) => {
+      await ask(`/operations/${operationId}/speed`, { speedPercent, reason: 'drill' });
+    },
+  };
+}
