@@ -34,9 +34,8 @@ export async function checkUserMoves(input: TaskInput): Promise<void> {
 }
 
 /** Takes up an operation whose mover is gone: the same id, so the same ledger goes on. */
-function toRequest(operation: Operation, settings: PolicySettings): MoveRequest {
+export function toRequest(operation: Operation, settings: PolicySettings): MoveRequest {
   const isWhole = operation.kind === 'evacuation' || operation.kind === 'drain';
-  const left = operation.originalCount - operation.counts.planned;
   return {
     operationId: operation.operationId,
     siteName: operation.siteName,
@@ -45,7 +44,8 @@ function toRequest(operation: Operation, settings: PolicySettings): MoveRequest 
     sourceId: operation.sourceId,
     sourceHost: operation.sourceHost,
     targetIds: operation.targetIds,
-    maxUsers: isWhole ? null : Math.max(0, left),
+    // Users who are in the ledger already count towards it: the first round takes their chunks up.
+    maxUsers: isWhole ? null : operation.originalCount,
     stepRatio: isWhole ? settings.evacuateStepRatio : 1,
     minLastMovedSecs: null,
     endsOffline: operation.kind === 'evacuation' && operation.cause === 'health',

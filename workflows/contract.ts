@@ -135,6 +135,15 @@ export interface ControlMessage {
   readonly reason?: string;
 }
 
+export interface SpeedMessage extends ControlMessage {
+  /** 1 to 100, per cent of full speed. */
+  readonly speedPercent: number;
+}
+
+export interface RetargetMessage extends ControlMessage {
+  readonly targetIds: readonly string[];
+}
+
 export interface FollowUpMessage {
   readonly operationId: string;
   readonly retryChunks: readonly number[];
@@ -148,10 +157,8 @@ export const resumeSignal = defineSignal<[ControlMessage]>('resume');
 export const cancelSignal = defineSignal<[ControlMessage]>('cancel');
 /** A healthy verdict ends a latched evacuation. */
 export const endEarlySignal = defineSignal<[ControlMessage]>('endEarly');
-export const setSpeedSignal =
-  defineSignal<[ControlMessage & { readonly speedPercent: number }]>('setSpeed');
-export const retargetSignal =
-  defineSignal<[ControlMessage & { readonly targetIds: readonly string[] }]>('retarget');
+export const setSpeedSignal = defineSignal<[SpeedMessage]>('setSpeed');
+export const retargetSignal = defineSignal<[RetargetMessage]>('retarget');
 export const followUpSignal = defineSignal<[FollowUpMessage]>('followUp');
 export const progressQuery = defineQuery<Operation | null>('progress');
 export const explainQuery = defineQuery<string>('explain');

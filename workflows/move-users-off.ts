@@ -31,6 +31,7 @@ import {
   settleOpen,
   verifyEnd,
 } from './mover/steps.ts';
+import { DEFAULT_LIMITS } from './mover/lanes.ts';
 import type { Mover } from './mover/mover.ts';
 
 const FIRST_REQUEST_MS = 10_000;
@@ -84,6 +85,7 @@ function createMover(input: MoverInput): Mover {
   const mover: Mover = {
     state: input.current ?? null,
     inbox,
+    limits: DEFAULT_LIMITS,
     isHeld: () => inbox.pause !== null || inbox.wish !== null,
     async save({ isUrgent }) {
       if (mover.state === null || (!isUrgent && isSaving)) return;

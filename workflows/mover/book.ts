@@ -101,7 +101,9 @@ export function addMoved(state: MoverState, moved: MovedChunk, sentAtMs: number)
   const isClosed = moved.counts.remaining === 0;
   const others = state.openChunks.filter((chunk) => chunk.chunk !== moved.chunk);
   const { counts, forced, attempts } = moved;
-  const still: OpenChunk = { ...former, counts, forced, attempts, isSent: true, sentAtMs };
+  // A look at a chunk that was never sent does not send it.
+  const isSent = former.isSent || attempts > 0;
+  const still: OpenChunk = { ...former, counts, forced, attempts, isSent, sentAtMs };
   const first = earliest(state.operation.firstConfirmedAtMs, moved.firstConfirmedAtMs);
   return {
     ...state,

@@ -10,9 +10,13 @@ import {
   retargetSignal,
   setSpeedSignal,
   type ControlMessage,
+  type FollowUpMessage,
   type MoveAnswer,
   type MoveRequest,
   type MoverInbox,
+  type OpenChunk,
+  type RetargetMessage,
+  type SpeedMessage,
 } from '../contract.ts';
 import { isAutomatic, outranks } from '../domain/operation.ts';
 
@@ -33,37 +37,65 @@ export function emptyInbox(): MoverInbox {
   };
 }
 
-/** @param running the request that is being carried out; null: none. */
+/**
+ * A signal of the `temporal` CLI may come with less than its type says, or with nothing at all: it means
+ * whatever runs, and what it does not say is left as it is. A handler must never throw.
+ *
+ * @param running the request that is being carried out; null: none.
+ */
 export function listen(inbox: MoverInbox, running: () => MoveRequest | null): void {
-  const isMeant = ({ operationId }: { readonly operationId: string | null }): boolean =>
-    operationId === null || operationId === running()?.operationId;
+  const isMeant = (message: Partial<ControlMessage> | undefined): boolean => {
+    const operationId = message?.operationId ?? null;
+    return operationId === null || operationId === running()?.operationId;
+  };
   setHandler(requestMoves, (request) => answerRequest(inbox, running(), request));
-  setHandler(pauseSignal, (message) => {
+  setHandler(pauseSignal, (message: ControlMessage | undefined) => {
     if (isMeant(message)) pause(inbox, message);
   });
-  setHandler(resumeSignal, (message) => {
+  setHandler(resumeSignal, (message: ControlMessage | undefined) => {
     if (!isMeant(message) || inbox.pause === null) return;
-    if (message.actor === AUTOMATION && !inbox.pause.isByAutomation) return;
+    if (message?.actor === AUTOMATION && !inbox.pause.isByAutomation) return;
     inbox.pause = null;
     inbox.lastActor = signed(message).actor;
   });
-  setHandler(cancelSignal, (message) => {
+  setHandler(cancelSignal, (message: ControlMessage | undefined) => {
     if (isMeant(message)) inbox.wish ??= { end: 'cancelled', ...signed(message) };
   });
-  setHandler(endEarlySignal, (message) => {
+  setHandler(endEarlySignal, (message: ControlMessage | undefined) => {
     if (isMeant(message)) inbox.wish ??= { end: 'done', ...signed(message) };
   });
-  setHandler(setSpeedSignal, (message) => {
-    if (isMeant(message)) inbox.speedPercent = Math.min(100, Math.max(1, message.speedPercent));
+  setHandler(setSpeedSignal, (message: Partial<SpeedMessage> | undefined) => {
+    const wanted = message?.speedPercent;
+    if (!isMeant(message) || !Number.isFinite(wanted)) return;
+    inbox.speedPercent = Math.min(100, Math.max(1, wanted ?? 100));
   });
-  setHandler(retargetSignal, (message) => {
-    if (isMeant(message)) inbox.targetIds = message.targetIds;
+  setHandler(retargetSignal, (message: Partial<RetargetMessage> | undefined) => {
+    const wanted = message?.targetIds;
+    if (isMeant(message) && Array.isArray(wanted)) inbox.targetIds = wanted;
   });
-  setHandler(followUpSignal, (message) => {
+  setHandler(followUpSignal, (message: Partial<FollowUpMessage> | undefined) => {
     if (!isMeant(message)) return;
-    inbox.retryChunks = [...new Set([...inbox.retryChunks, ...message.retryChunks])];
-    inbox.forceChunks = [...new Set([...inbox.forceChunks, ...message.forceChunks])];
+    const { retryChunks = [], forceChunks = [] } = message ?? {};
+    inbox.retryChunks = [...new Set([...inbox.retryChunks, ...retryChunks])];
+    inbox.forceChunks = [...new Set([...inbox.forceChunks, ...forceChunks])];
   });
+}
+
+/** What `check_user_moves` wants done about a chunk, taken out of the inbox; `check`: nothing. */
+export function takeFollowUp(inbox: MoverInbox, chunk: number): 'send' | 'force' | 'check' {
+  const isForced = inbox.forceChunks.includes(chunk);
+  const isRetried = inbox.retryChunks.includes(chunk);
+  inbox.forceChunks = inbox.forceChunks.filter((each) => each !== chunk);
+  inbox.retryChunks = inbox.retryChunks.filter((each) => each !== chunk);
+  if (isForced) return 'force';
+  return isRetried ? 'send' : 'check';
+}
+
+/** A chunk may have ended while the message about it was on its way: nobody would ever take that out. */
+export function dropEndedFollowUps(inbox: MoverInbox, open: readonly OpenChunk[]): void {
+  const isOpen = (chunk: number): boolean => open.some((each) => each.chunk === chunk);
+  inbox.retryChunks = inbox.retryChunks.filter(isOpen);
+  inbox.forceChunks = inbox.forceChunks.filter(isOpen);
 }
 
 /**
@@ -97,14 +129,14 @@ export function answerRequest(
   return { answer: 'superseding', operationId, supersededId: ahead.operationId };
 }
 
-function pause(inbox: MoverInbox, message: ControlMessage): void {
-  const isByAutomation = message.actor === AUTOMATION;
+function pause(inbox: MoverInbox, message: ControlMessage | undefined): void {
+  const isByAutomation = message?.actor === AUTOMATION;
   if (isByAutomation && inbox.pause !== null) return;
   const { actor, reason } = signed(message);
   const text = `${actor}: ${reason}`;
   inbox.pause = { actor, reason: isByAutomation ? reason : text, isByAutomation };
 }
 
-function signed(message: ControlMessage): { actor: string; reason: string } {
-  return { actor: message.actor ?? NO_ACTOR, reason: message.reason ?? '' };
+function signed(message: ControlMessage | undefined): { actor: string; reason: string } {
+  return { actor: message?.actor ?? NO_ACTOR, reason: message?.reason ?? '' };
 }

@@ -17,6 +17,9 @@ export interface LaneLimits {
   readonly maxParallelInflow: number;
 }
 
+/** The settings' defaults, for the little that is sent before a run has read them. */
+export const DEFAULT_LIMITS: LaneLimits = { maxParallelMoves: 100, maxParallelInflow: 200 };
+
 /** Runs until all given chunks were sent once, or until it is told to hold. */
 export async function runLanes(
   state: MoverState,

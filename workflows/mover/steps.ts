@@ -8,7 +8,8 @@ import { chunkSizeOf, roundSize } from '../policy/plan-evacuation.ts';
 import { selectTargets } from '../policy/select-targets.ts';
 import type { MoveSituation } from '../../activities/move-users.ts';
 import { addMoved, addRound, become, openRemaining, wantedLeft } from './book.ts';
-import { runLanes, sendChunk, type LaneLimits } from './lanes.ts';
+import { dropEndedFollowUps, takeFollowUp } from './inbox.ts';
+import { runLanes, sendChunk } from './lanes.ts';
 import type { Mover } from './mover.ts';
 
 const SETTLE_INTERVAL_MS = 1_000;
@@ -16,8 +17,6 @@ const NO_TARGET_WAIT_MS = 5_000;
 /** After so many sweeps the users who are still there are forced. */
 const SWEEPS_BEFORE_FORCE = 2;
 const HOLD_AFTER_CANCEL_MS = 3_600_000;
-/** Where no policy settings were read yet in this run. */
-const DEFAULT_LIMITS: LaneLimits = { maxParallelMoves: 100, maxParallelInflow: 200 };
 
 function stateOf(mover: Mover): MoverState {
   assert(mover.state !== null, 'a step belongs to an operation');
@@ -44,6 +43,7 @@ export async function planNext(mover: Mover): Promise<void> {
   const state = stateOf(mover);
   const { request, operation } = state;
   const situation = await moverActivities.readMoveSituation({ sourceId: request.sourceId });
+  mover.limits = situation.settings;
   const hold = findHold(state, situation);
   if (hold !== null) {
     mover.inbox.pause ??= { actor: 'mover', reason: hold, isByAutomation: true };
@@ -90,7 +90,7 @@ function findHold(state: MoverState, situation: MoveSituation): string | null {
 
 export async function sendPlanned(mover: Mover): Promise<void> {
   const unsent = stateOf(mover).openChunks.filter((chunk) => !chunk.isSent);
-  await runLanes(stateOf(mover), unsent, DEFAULT_LIMITS, {
+  await runLanes(stateOf(mover), unsent, mover.limits, {
     isHeld: () => mover.isHeld(),
     speedPercent: () => mover.inbox.speedPercent,
     async onMoved(moved) {
@@ -110,19 +110,12 @@ export async function settleOpen(mover: Mover): Promise<void> {
   const hasWork = (): boolean => inbox.retryChunks.length + inbox.forceChunks.length > 0;
   await condition(() => hasWork() || mover.isHeld(), SETTLE_INTERVAL_MS);
   if (inbox.wish !== null) return;
-  for (const chunk of stateOf(mover).openChunks) {
+  const sent = (): OpenChunk[] => stateOf(mover).openChunks.filter((chunk) => chunk.isSent);
+  for (const chunk of sent()) {
     await visitChunk(mover, chunk, takeFollowUp(inbox, chunk.chunk));
   }
+  dropEndedFollowUps(inbox, sent());
   await mover.save({ isUrgent: false });
-}
-
-function takeFollowUp(inbox: MoverInbox, chunk: number): 'send' | 'force' | 'check' {
-  const isForced = inbox.forceChunks.includes(chunk);
-  const isRetried = inbox.retryChunks.includes(chunk);
-  inbox.forceChunks = inbox.forceChunks.filter((each) => each !== chunk);
-  inbox.retryChunks = inbox.retryChunks.filter((each) => each !== chunk);
-  if (isForced) return 'force';
-  return isRetried ? 'send' : 'check';
 }
 
 async function visitChunk(
@@ -130,7 +123,7 @@ async function visitChunk(
   chunk: OpenChunk,
   mode: 'send' | 'force' | 'check' | 'cancel',
 ): Promise<void> {
-  const moved = await sendChunk(stateOf(mover), chunk, mode, DEFAULT_LIMITS);
+  const moved = await sendChunk(stateOf(mover), chunk, mode, mover.limits);
   mover.state = addMoved(stateOf(mover), moved, Date.now());
 }
 
