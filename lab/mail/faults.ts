@@ -86,7 +86,12 @@ export async function restoreBackends(lab: LabSettings, names: readonly string[]
 /** The faults of a Backend's file, with their values. */
 export function readFaults(lab: LabSettings, name: string): Map<string, string> {
   const lines = readText(faultFile(lab, name)).split('\n').filter(Boolean);
-  return new Map(lines.map((line) => line.split(' ', 2) as [string, string]));
+  return new Map(
+    lines.map((line) => {
+      const [fault = '', value = ''] = line.split(' ', 2);
+      return [fault, value];
+    }),
+  );
 }
 
 const partsOf = (backends: readonly LabHost[]) =>

@@ -1,6 +1,6 @@
 /** A cluster service of each role on addresses of its own, before the real Cassandra. */
 import { createServer, type Server } from 'node:http';
-import { mkdtemp, readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startBackendRole } from '../../lab/mail/cluster-service/backend-role.ts';
@@ -111,6 +111,9 @@ export async function startService(
       const lines = text.split('\n').filter(Boolean);
       return lines.map((line) => JSON.parse(line) as HomeChange);
     },
-    stop,
+    async stop() {
+      await stop();
+      await rm(folder, { recursive: true });
+    },
   };
 }
