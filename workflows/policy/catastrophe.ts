@@ -59,13 +59,12 @@ function isConsidered(facts: BackendFacts): boolean {
 
 /**
  * A Backend under a paused evacuation counts by its present verdict, and no longer once `unknown` for
- * 300 s, or protection could never let go.
+ * 300 s, or protection could never let go. Nor does it when its evacuation then goes on: counted again,
+ * it would end the next minute what it just allowed, and so on by turns.
  */
 function countsAsFailing(backend: AssessedBackend): boolean {
   const { facts, verdict } = backend;
   if (isOfflineByUs(facts) || isFailing(verdict)) return true;
-  const operation = facts.operation;
-  if (operation?.cause !== 'health') return false;
-  if (operation.state !== 'paused') return verdict !== 'healthy';
+  if (facts.operation?.cause !== 'health') return false;
   return verdict === 'unknown' && backend.verdictAgeSecs < MAX_LOOK_BACK_SECS;
 }

@@ -120,7 +120,7 @@ function assessBackend(snapshot: ClusterSnapshot, facts: BackendFacts): BackendH
   const windows = isBlind ? [] : facts.attempts;
   const sinceStatusSecs = secsSince(takenAtMs, facts.statusWrittenAtMicros, 1000);
   let assessment = assessHealth(windows, settings, sinceStatusSecs);
-  const failingSinceMs = failingSince(facts);
+  const failingSinceMs = failingSince(facts, settings.failureWindowSecs);
   if (failingSinceMs !== null && looksBetter(assessment.verdict, facts)) {
     // Better than before only by attempts that were made since: a look-back that reaches beyond the
     // beginning of the trouble would dilute it with good old days.
@@ -139,10 +139,12 @@ function looksBetter(verdict: HealthVerdict, facts: BackendFacts): boolean {
 }
 
 /** When the present trouble began, as far as we know; null: there is none. */
-function failingSince(facts: BackendFacts): number | null {
+function failingSince(facts: BackendFacts, windowSecs: number): number | null {
   const times: number[] = [];
   if (facts.memory !== null && isFailing(facts.memory.verdict)) {
-    times.push(facts.memory.verdictSinceMs);
+    // Degraded was judged by a whole window; what comes after it may be judged by a whole one too.
+    const windowMs = facts.memory.verdict === 'degraded' ? windowSecs * 1000 : 0;
+    times.push(facts.memory.verdictSinceMs - windowMs);
   }
   const operation = facts.operation;
   if (operation !== null && (operation.cause === 'health' || operation.cause === 'degraded')) {
