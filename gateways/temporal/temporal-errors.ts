@@ -6,6 +6,7 @@ import {
   WorkflowUpdateFailedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
+import { NamespaceNotFoundError } from '@temporalio/common';
 import { GatewayError } from '../gateway-error.ts';
 import type { GatewayErrorFields } from '../gateway-error.ts';
 
@@ -61,7 +62,8 @@ export function isNotFound(error: unknown): boolean {
 }
 
 function judge(error: unknown): Verdict {
-  if (isNotFound(error)) return { code: 'NotFound', isTemporary: false };
+  if (isNotFound(error) || error instanceof NamespaceNotFoundError)
+    return { code: 'NotFound', isTemporary: false };
   if (error instanceof WorkflowUpdateFailedError) return { code: 'Refused', isTemporary: false };
   if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) {
     return { code: 'Timeout', isTemporary: true };

@@ -10,7 +10,8 @@ import { testNet } from '../support/test-net.ts';
 import { failureOf, logger, metrics, rigConfig } from './gateway-rig.ts';
 
 const host = `127.${testNet()}.9.51`;
-const infra = `127.${testNet()}.0.1`;
+const { cassandra, temporal: temporalConfig } = rigConfig();
+const cassandraServer = cassandra.servers[0] ?? '';
 const opened: Gateways[] = [];
 let forward: Forward | undefined;
 
@@ -19,9 +20,10 @@ class Forward {
   readonly #sockets = new Set<Socket>();
   readonly #server: Server;
 
-  constructor(target: number) {
+  constructor(target: string) {
+    const [address = '', port] = target.split(':');
     this.#server = createServer((inner) => {
-      const outer = connect(target, infra);
+      const outer = connect(Number(port), address);
       for (const socket of [inner, outer]) {
         this.#sockets.add(socket);
         socket.on('error', () => undefined);
@@ -94,7 +96,7 @@ describe('outage', () => {
   it('of Cassandra ends without a restart, at the start and later', async () => {
     const { geodb } = open({ CASSANDRA_SERVERS: `${host}:9044` });
     expect(await failureOf(geodb.ping())).toMatchObject({ code: 'Unreachable' });
-    forward = new Forward(9042);
+    forward = new Forward(cassandraServer);
     await forward.open(9044);
     await eventually(
       'it answers',
@@ -104,7 +106,7 @@ describe('outage', () => {
     const { error, ms } = await timed(geodb.ping());
     expect(error).toMatchObject({ system: 'cassandra', isTemporary: true });
     expect(ms).toBeLessThan(6000);
-    forward = new Forward(9042);
+    forward = new Forward(cassandraServer);
     await forward.open(9044);
     await eventually(
       'it answers again',
@@ -116,7 +118,7 @@ describe('outage', () => {
   it('of Temporal ends without a restart, at the start and later', async () => {
     const { temporal } = open({ TEMPORAL_ADDRESS: `${host}:7234` });
     expect(await failureOf(temporal.readOwnerName())).toMatchObject({ system: 'temporal' });
-    forward = new Forward(7233);
+    forward = new Forward(temporalConfig.address);
     await forward.open(7234);
     await eventually(
       'it answers',
@@ -126,7 +128,7 @@ describe('outage', () => {
     const { error, ms } = await timed(temporal.ping());
     expect(error).toMatchObject({ system: 'temporal', isTemporary: true });
     expect(ms).toBeLessThan(6000);
-    forward = new Forward(7233);
+    forward = new Forward(temporalConfig.address);
     await forward.open(7234);
     await eventually(
       'it answers again',

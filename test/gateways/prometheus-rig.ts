@@ -63,11 +63,14 @@ export interface RunningPrometheus {
 }
 
 /** Scrapes once a second. The caller waits for what it needs: the first scrape takes about 6 s. */
-export async function startPrometheus(jobs: readonly ScrapeJob[]): Promise<RunningPrometheus> {
+export async function startPrometheus(
+  jobs: readonly ScrapeJob[],
+  { lastByte = 1 }: { readonly lastByte?: number } = {},
+): Promise<RunningPrometheus> {
   const folder = await mkdtemp(join(tmpdir(), 'dovekeeper-prometheus-'));
   const config = join(folder, 'prometheus.yml');
   await writeFile(config, JSON.stringify(toConfig(jobs)));
-  const listen = `127.${testNet()}.9.1:9090`;
+  const listen = `127.${testNet()}.9.${lastByte}:9090`;
   const child = spawn(
     'prometheus',
     [

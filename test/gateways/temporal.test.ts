@@ -1,0 +1,205 @@
+import { randomUUID } from 'node:crypto';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  NativeConnection,
+  Runtime,
+  Worker,
+} from '@temporalio/worker';
+import { ulid } from 'ulid';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTemporal } from '../../gateways/temporal/temporal-client.ts';
+import type { ClosableTemporal } from '../../gateways/temporal/temporal-client.ts';
+import { createTemporalClient } from '../../platform/temporal.ts';
+import type { TemporalClient } from '../../platform/temporal.ts';
+import { moverIdOf, progressQuery, taskIdOf, taskQueueOf } from '../../workflows/contract.ts';
+import type { MoveRequest } from '../../workflows/contract.ts';
+import { eventually } from '../support/eventually.ts';
+import { failureOf, metrics, rigConfig } from './gateway-rig.ts';
+
+const config = rigConfig();
+const site = `site-${randomUUID().slice(0, 8)}`;
+let temporal: ClosableTemporal;
+let raw: TemporalClient;
+let native: NativeConnection;
+let worker: Worker;
+let running: Promise<void>;
+
+const request = (sourceHost: string): MoveRequest => ({
+  operationId: ulid(),
+  siteName: site,
+  kind: 'evacuation',
+  cause: 'health',
+  sourceId: randomUUID(),
+  sourceHost,
+  targetIds: [],
+  maxUsers: null,
+  stepRatio: 0.2,
+  minLastMovedSecs: null,
+  endsOffline: true,
+  isForced: false,
+  requestedBy: 'test',
+  reason: 'test',
+  decisionId: null,
+});
+
+async function heardBy(sourceHost: string): Promise<string> {
+  const handle = raw.client.workflow.getHandle(moverIdOf(site, sourceHost));
+  return (await handle.query(progressQuery))?.stateReason ?? '';
+}
+
+beforeAll(async () => {
+  Runtime.install({
+    logger: new DefaultLogger('ERROR'),
+    telemetryOptions: { logging: { filter: 'ERROR', forward: {} } },
+  });
+  temporal = createTemporal(config.temporal, metrics);
+  raw = createTemporalClient(config.temporal);
+  native = await NativeConnection.connect({ address: config.temporal.address });
+  const workflowBundle = await bundleWorkflowCode({
+    workflowsPath: new URL('temporal-workflows.ts', import.meta.url).pathname,
+    logger: new DefaultLogger('ERROR'),
+  });
+  worker = await Worker.create({
+    connection: native,
+    taskQueue: taskQueueOf(site),
+    workflowBundle,
+  });
+  running = worker.run();
+});
+
+afterAll(async () => {
+  worker.shutdown();
+  await running;
+  await Promise.all([native.close(), temporal.close(), raw.close()]);
+});
+
+describe('temporal: movers', () => {
+  it('are started by the first request and answer the next', async () => {
+    const first = request('mail1');
+    expect(await temporal.isMoverRunning(site, 'mail1')).toBe(false);
+    const accepted = { answer: 'accepted', operationId: first.operationId };
+    expect(await temporal.requestMoves(first)).toEqual(accepted);
+    expect(await temporal.isMoverRunning(site, 'mail1')).toBe(true);
+    expect(await temporal.requestMoves(request('mail1'))).toEqual({
+      answer: 'refused',
+      runningId: first.operationId,
+      reason: 'busy',
+    });
+    expect(await temporal.requestMoves(first)).toEqual(accepted);
+    const requests = (await heardBy('mail1')).split('|');
+    expect(requests.filter((word) => word === `request ${first.operationId}`)).toHaveLength(1);
+  });
+
+  it('can be told what to do, while there is one', async () => {
+    await temporal.requestMoves(request('mail2'));
+    const message = { operationId: null, actor: 'ann' };
+    const followUp = { operationId: ulid(), retryChunks: [], forceChunks: [3, 4] };
+    expect(await temporal.control(site, 'mail2', 'pause', message)).toBe(true);
+    expect(await temporal.control(site, 'mail2', 'resume', message)).toBe(true);
+    expect(await temporal.control(site, 'mail2', 'endEarly', message)).toBe(true);
+    expect(await temporal.setSpeed(site, 'mail2', { ...message, speedPercent: 40 })).toBe(true);
+    expect(await temporal.followUp(site, 'mail2', followUp)).toBe(true);
+    expect(await heardBy('mail2')).toMatch(/pause ann\|resume\|endEarly\|speed 40\|force 3,4$/);
+    expect(await temporal.control(site, 'mail2', 'cancel', message)).toBe(true);
+    await eventually('it has ended', async () => !(await temporal.isMoverRunning(site, 'mail2')));
+    expect(await temporal.control(site, 'mail2', 'pause', message)).toBe(false);
+    expect(await temporal.setSpeed(site, 'mail9', { ...message, speedPercent: 1 })).toBe(false);
+    expect(await temporal.followUp(site, 'mail9', followUp)).toBe(false);
+  });
+
+  it('are started anew after they have ended', async () => {
+    const again = request('mail2');
+    const accepted = { answer: 'accepted', operationId: again.operationId };
+    expect(await temporal.requestMoves(again)).toEqual(accepted);
+    expect(await temporal.isMoverRunning(site, 'mail2')).toBe(true);
+  });
+});
+
+describe('temporal: tasks', () => {
+  const clock = 'cache_metrics';
+  const health = 'check_backend_health';
+
+  it('are unknown before they are created', async () => {
+    expect(await temporal.readTask(site, clock)).toBeNull();
+    expect(await temporal.readTask(site, health)).toBeNull();
+    expect(await failureOf(temporal.runTask(site, health))).toMatchObject({
+      system: 'temporal',
+      code: 'NotFound',
+      isTemporary: false,
+      subject: taskIdOf(site, health),
+    });
+    expect(await failureOf(temporal.pauseTask(site, clock, 'x'))).toMatchObject({
+      code: 'NotFound',
+    });
+  });
+
+  it('that are endless are paused, resumed and woken by signals', async () => {
+    const handle = await raw.client.workflow.start('cacheMetrics', {
+      workflowId: taskIdOf(site, clock),
+      taskQueue: taskQueueOf(site),
+      args: [{ siteName: site, intervalSecs: 5 }],
+    });
+    expect(await temporal.readTask(site, clock)).toMatchObject({ task: clock, isPaused: false });
+    await temporal.pauseTask(site, clock, 'maintenance');
+    expect(await temporal.readTask(site, clock)).toMatchObject({ isPaused: true });
+    await temporal.resumeTask(site, clock, 'done');
+    expect(await temporal.readTask(site, clock)).toMatchObject({ isPaused: false });
+    await temporal.runTask(site, clock);
+    await handle.result();
+    expect(await temporal.readTask(site, clock)).toBeNull();
+  });
+
+  it('that are schedules are paused, resumed and run now', async () => {
+    const id = taskIdOf(site, health);
+    const schedule = await raw.client.schedule.create({
+      scheduleId: id,
+      spec: { intervals: [{ every: '1h' }] },
+      action: {
+        type: 'startWorkflow',
+        workflowType: 'checkBackendHealth',
+        workflowId: id,
+        taskQueue: taskQueueOf(site),
+        args: [{ siteName: site, intervalSecs: 3600 }],
+      },
+    });
+    const created = await temporal.readTask(site, health);
+    expect(created).toMatchObject({ task: health, isPaused: false, pausedNote: null });
+    expect(created?.nextRunAtMs ?? 0).toBeGreaterThan(Date.now() - 1000);
+    await temporal.pauseTask(site, health, 'maintenance');
+    expect(await temporal.readTask(site, health)).toEqual({
+      task: health,
+      isPaused: true,
+      pausedNote: 'maintenance',
+      nextRunAtMs: null,
+    });
+    await temporal.resumeTask(site, health, 'done');
+    await temporal.runTask(site, health);
+    await eventually('it ran', async () => (await schedule.describe()).info.numActionsTaken === 1);
+    await schedule.delete();
+  });
+});
+
+describe('temporal: the server', () => {
+  it('has an owner name that stays the same', async () => {
+    const name = await temporal.readOwnerName();
+    expect(name).toMatch(/^[0-9a-f-]{36}\/default$/);
+    expect(await temporal.readOwnerName()).toBe(name);
+    await temporal.ping();
+  });
+
+  it('that has no such namespace refuses for good', async () => {
+    const stranger = createTemporal({ ...config.temporal, namespace: 'nowhere' }, metrics);
+    const error = await failureOf(stranger.requestMoves(request('mail3')));
+    expect(error).toMatchObject({ system: 'temporal', code: 'NotFound', isTemporary: false });
+    await stranger.close();
+  });
+
+  it('gives up in time where no worker answers', async () => {
+    const lonely = { ...request('mail1'), siteName: `site-${randomUUID()}` };
+    const startedMs = Date.now();
+    const error = await failureOf(temporal.requestMoves(lonely));
+    expect(error).toMatchObject({ code: 'Timeout', isTemporary: true });
+    expect(Date.now() - startedMs).toBeLessThan(14_000);
+  });
+});
