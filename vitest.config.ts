@@ -18,6 +18,7 @@ export default defineConfig({
     projects: [
       node('policy', 20_000),
       { test: { name: 'tidy', include: ['test/tidy.test.ts'], environment: 'node', pool: 'forks' } },
+      node('simulation', 120_000),
       node('replay', 60_000),
       node('workflows', 60_000, { serial: true }),
       node('gateways', 60_000, { serial: true }),

@@ -1,6 +1,6 @@
 import type { BackendFacts } from '../domain/cluster-snapshot.ts';
 import type { PolicySettings } from '../domain/policy-settings.ts';
-import { LOAD_METRICS, scoreLoad, type MeasuredLoad } from './score-load.ts';
+import { LOAD_METRICS, relativeLoad, scoreLoad, type MeasuredLoad } from './score-load.ts';
 
 export interface Candidate extends MeasuredLoad {
   readonly facts: BackendFacts;
@@ -35,7 +35,11 @@ export function usersToMove(
   return Math.floor((source.facts.userCount ?? 0) * share);
 }
 
-/** The benefit test: with these users moved, is the pair closer together and the target no worse off? */
+/**
+ * The benefit test: with these users moved, is the site more even, and the target still no more loaded than
+ * the source? Evenness is taken from the loads: of two Backends the z-scores are the same however far
+ * apart they are.
+ */
 export function project(
   candidates: readonly Candidate[],
   pair: Pair,
@@ -53,7 +57,8 @@ export function project(
   const scoreOf = (wanted: Candidate): number => scores[candidates.indexOf(wanted)] ?? 0;
   const sourceScore = scoreOf(pair.source);
   const targetScore = scoreOf(pair.target);
-  const isBetter = sourceScore >= targetScore && sourceScore - targetScore < pair.delta;
+  const isMoreEven = unevenness(moved) < unevenness(candidates);
+  const isBetter = isMoreEven && sourceScore >= targetScore;
   return { isBetter, sourceScore, targetScore };
 }
 
@@ -65,4 +70,18 @@ function shift(candidate: Candidate, share: number, pair: Pair): Candidate['load
     return [metric, own === null ? null : Math.max(0, own + carried)];
   });
   return Object.fromEntries(shifted) as Candidate['load'];
+}
+
+/** Squared coefficients of variation of the relative loads, summed over the metrics. */
+function unevenness(candidates: readonly Candidate[]): number {
+  let sum = 0;
+  for (const metric of LOAD_METRICS) {
+    const values = candidates.map((candidate) => relativeLoad(candidate, metric) ?? 0);
+    const mean = values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
+    if (mean <= 0) continue;
+    const variance =
+      values.reduce((total, value) => total + (value - mean) ** 2, 0) / values.length;
+    sum += variance / mean ** 2;
+  }
+  return sum;
 }
