@@ -41,7 +41,7 @@ export function createRecordDecision(context: ActivityContext): RecordDecisionAc
   return {
     async recordDecisions(input) {
       const { acting, nothings } = await numberDecisions(context, input);
-      if (acting.length > 0) await keepSnapshot(context, input.snapshotId);
+      if (isWorthKeeping([...acting, ...nothings])) await keepSnapshot(context, input.snapshotId);
       await context.store.saveDecisions([...acting, ...nothings]);
       await context.store.saveLastNothings(context.config.site, input.task, nothings);
       await rememberVerdicts(context, input);
@@ -89,6 +89,11 @@ async function numberDecisions(
 function keyOf(decision: Decision): string {
   const { task, kind, reason, hosts, operationId, isDryRun, detail } = decision;
   return JSON.stringify([task, kind, reason, hosts, operationId, isDryRun, detail]);
+}
+
+/** A decision to do something, be it under DryRun, can be looked into for as long as it is listed. */
+function isWorthKeeping(decisions: readonly RecordedDecision[]): boolean {
+  return decisions.some(({ kind, repeats }) => kind !== 'nothing' && repeats === 0);
 }
 
 async function keepSnapshot(context: ActivityContext, snapshotId: string): Promise<void> {
