@@ -9,7 +9,7 @@ import { connectGeodb } from '../../lab/mail/seed-geodb.ts';
 import { startLab, type Lab } from '../../lab/parts/lab.mjs';
 import { eventually } from '../support/eventually.ts';
 import { startObserver, type Observer } from './observer.ts';
-import { createSiteApi, type SiteApi } from './site-api.ts';
+import { createSiteApi, PATIENT, type SiteApi } from './site-api.ts';
 
 export interface LabRigOptions {
   readonly net: number | 'free';
@@ -48,19 +48,19 @@ export async function openLabRig(options: LabRigOptions): Promise<LabRig> {
     startLab({ net, stateDir, settings: overrides, print });
   const lab = await start(options.net);
   const settings = readLabSettings({ LAB_NET: String(lab.net), LAB_STATE: stateDir });
-  const apis = new Map<string, SiteApi>();
-  for (const { name, api } of lab.sites) {
-    const token = await lab.runScript(name, ['api/issue-token.ts', 'operator']);
-    apis.set(name, createSiteApi(api, token));
+  const tokens = new Map<string, string>();
+  for (const { name } of lab.sites) {
+    tokens.set(name, await lab.runScript(name, ['api/issue-token.ts', 'operator']));
   }
-  const api = (site: string): SiteApi => {
-    const found = apis.get(site);
-    if (found === undefined) throw new Error(`the lab has no site ${site}`);
-    return found;
+  const api = (name: string, attempts = PATIENT): SiteApi => {
+    const site = lab.sites.find((each) => each.name === name);
+    if (site === undefined) throw new Error(`the lab has no site ${name}`);
+    return createSiteApi(site.api, tokens.get(name) ?? '', attempts);
   };
   const geodb = connectGeodb(settings.geodb);
+  await switchBalancingOff(geodb, settings);
   const sites = lab.sites.map(({ name }) => name);
-  const observer = startObserver({ settings, geodb, sites, api });
+  const observer = startObserver({ settings, geodb, sites, api: (name) => api(name, 1) });
   const rig: LabRig = {
     lab,
     settings,
@@ -83,6 +83,18 @@ export async function openLabRig(options: LabRigOptions): Promise<LabRig> {
   const ready = await lab.waitReady({ deadlineMs: READY_MS });
   if (!ready.isReady) print(`not ready: ${JSON.stringify(ready.answers)}`);
   return rig;
+}
+
+/** Balancing would give users to whoever came back empty: here only health decides. */
+async function switchBalancingOff(
+  geodb: cassandra.Client,
+  { geodb: { keyspace } }: LabSettings,
+): Promise<void> {
+  await geodb.execute(
+    `UPDATE ${keyspace}.cluster_settings SET value = 'disabled'
+       WHERE scope = 'global' AND target = 00000000-0000-0000-0000-000000000000
+       AND name = 'BackendLoadBalancing'`,
+  );
 }
 
 async function bringToRest(rig: LabRig): Promise<void> {

@@ -8,7 +8,10 @@ import type { OverviewView } from '../../api/schemas/overview.ts';
 type Move = z.infer<typeof MoveView>;
 export type { DecisionView, Move, OperationView, OverviewView };
 
-const TIMEOUT_MS = 5_000;
+const TIMEOUT_MS = 10_000;
+/** A machine under load, or an API that is just started again. */
+export const PATIENT = 4;
+const RETRY_MS = 1_000;
 const PAGE = 1_000;
 const RECENT_OPERATIONS = 20;
 
@@ -24,8 +27,8 @@ export interface SiteApi {
 }
 
 /** @param address host:port @param token of an operator */
-export function createSiteApi(address: string, token: string): SiteApi {
-  const ask = async <T>(path: string, body?: object): Promise<T> => {
+export function createSiteApi(address: string, token: string, attempts = PATIENT): SiteApi {
+  const askOnce = async <T>(path: string, body?: object): Promise<T> => {
     const response = await fetch(`http://${address}/api/v1${path}`, {
       method: body === undefined ? 'GET' : 'POST',
       headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
@@ -35,12 +38,22 @@ export function createSiteApi(address: string, token: string): SiteApi {
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
     return (await response.json()) as T;
   };
+  const ask = async <T>(path: string, body?: object): Promise<T> => {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await askOnce<T>(path, body);
+      } catch (error) {
+        if (attempt >= attempts) throw error;
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
+  };
   const readPages = async <T>(path: string, name: string): Promise<T[]> => {
     const all: T[] = [];
     let cursor: string | null = null;
     do {
       const query = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
-      const page: Record<string, unknown> = await ask(`${path}?limit=${PAGE}${query}`);
+      const page = await ask<Record<string, unknown>>(`${path}?limit=${PAGE}${query}`);
       all.push(...(page[name] as T[]));
       cursor = page['cursor'] as string | null;
     } while (cursor !== null);
