@@ -100,7 +100,7 @@ export async function cassandraPart({ net, stateDir }) {
     args: [...javaOptions(conf, data), 'org.apache.cassandra.service.CassandraDaemon'],
     cwd: join(stateDir, 'cassandra'),
     waitFor: { kind: 'tcp', address, port: PORTS.cassandra },
-    deadlineMs: 90_000,
+    deadlineMs: 180_000,
     stopDeadlineMs: 20_000,
   };
 }

@@ -88,7 +88,7 @@ export function workerPart({ net, siteName, settings, isSecond = false }) {
       METRICS_LISTEN: `${address}:${port}`,
     },
     waitFor: { kind: 'http', address, port, path: '/health/live' },
-    deadlineMs: 60_000,
+    deadlineMs: 90_000,
   };
 }
 
@@ -108,6 +108,6 @@ export function apiPart({ net, siteName, readyAfterMs, settings }) {
     cwd: ROOT_DIR,
     env: controllerEnvironment({ net, siteName, readyAfterMs, settings }),
     waitFor: { kind: 'http', address, port, path: '/health/live' },
-    deadlineMs: 60_000,
+    deadlineMs: 90_000,
   };
 }

@@ -204,7 +204,7 @@ async function mailSteps(plan) {
   let parts = null;
   const partOf = (name) => {
     parts ??= mail.hostParts({ net, stateDir, node: findProductNode() });
-    return { ...parts.find((part) => part.name === name), stage: 'mail', deadlineMs: 30_000 };
+    return { ...parts.find((part) => part.name === name), stage: 'mail', deadlineMs: 60_000 };
   };
   const hosts = GROUPS(net).mail.filter((name) => selected.has(name));
   const isTrafficThere = selected.has('traffic') && mail.trafficPart !== undefined;

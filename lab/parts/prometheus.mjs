@@ -31,7 +31,7 @@ export function prometheusPart({ net, stateDir }) {
       '--log.level=warn',
     ],
     waitFor: { kind: 'http', address, port: PORTS.prometheus, path: '/-/ready' },
-    deadlineMs: 30_000,
+    deadlineMs: 60_000,
   };
 }
 

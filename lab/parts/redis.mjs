@@ -22,6 +22,6 @@ export function redisPart({ net, stateDir }) {
       ...['--maxmemory', '128mb', '--maxmemory-policy', 'allkeys-lru'],
     ],
     waitFor: { kind: 'tcp', address, port: PORTS.redis },
-    deadlineMs: 10_000,
+    deadlineMs: 30_000,
   };
 }

@@ -114,7 +114,7 @@ export class SupervisedPart {
   }
 
   #spawn() {
-    const { command, args, env, cwd, uid, gid, name } = this.spec;
+    const { command, args, env, cwd, name } = this.spec;
     rotateLog(this.logFile);
     const log = openSync(this.logFile, 'a');
     const child = spawn(command, args, {
@@ -122,8 +122,6 @@ export class SupervisedPart {
       env: { ...inheritedEnvironment(), [LAB_MARK]: this.#context.stateDir, ...env },
       stdio: ['ignore', log, log],
       detached: true,
-      ...(uid === undefined ? {} : { uid }),
-      ...(gid === undefined ? {} : { gid }),
     });
     closeSync(log);
     this.#startedAtMs = Date.now();

@@ -18,7 +18,6 @@ export class Supervisor {
   #holds;
   /** @type {Map<string, SupervisedPart>} */
   #parts = new Map();
-  #isLeaving = false;
 
   /** @param {{ stateDir: string, print: (line: string) => void }} options */
   constructor({ stateDir, print }) {
@@ -88,7 +87,6 @@ export class Supervisor {
 
   /** Ends everything, stage by stage. @returns {Promise<void>} settles when nothing is left */
   async leave() {
-    this.#isLeaving = true;
     for (const stage of STOP_ORDER) {
       const parts = [...this.#parts.values()].filter((part) => part.spec.stage === stage);
       await Promise.all(parts.map((part) => part.leave()));
@@ -97,13 +95,8 @@ export class Supervisor {
 
   /** kill -9 of everything at once, as a power cut would. @returns {Promise<void>} */
   async killEverything() {
-    this.#isLeaving = true;
     const parts = [...this.#parts.values()];
     for (const { pid } of parts) if (pid !== null) killGroup(pid, 'SIGKILL');
     await Promise.all(parts.map((part) => part.leave()));
-  }
-
-  get isLeaving() {
-    return this.#isLeaving;
   }
 }

