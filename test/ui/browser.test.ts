@@ -170,6 +170,8 @@ describe('a Backend', () => {
     await page.getByRole('link', { name: 'north-mail1' }).first().click();
     await page.getByRole('link', { name: 'user7@example.org' }).click();
     await page.getByText('Lives on').waitFor();
+    await page.reload();
+    await page.getByText('Lives on').waitFor();
     expect(await page.locator('.home2 .cur').innerText()).toContain('north-mail1');
   });
 

@@ -40,7 +40,7 @@ export function operationHref(operationId: string): string {
 }
 
 export function userHref(username: string): string {
-  return `/users/${encodeURIComponent(username)}`;
+  return `/users?name=${encodeURIComponent(username)}`;
 }
 
 export function decisionHref(decisionId: string): string {
@@ -67,7 +67,7 @@ export function clusterVerdict(overview: Overview): ClusterVerdict {
 }
 
 /** Failing, or taken out of service by the controller. */
-export function needsAttention(backend: Backend): boolean {
+function needsAttention(backend: Backend): boolean {
   if (backend.isOfflineByController) return true;
   return backend.status === 'online' && isFailing(backend);
 }
@@ -77,7 +77,7 @@ function isFailing({ verdict }: Backend): boolean {
 }
 
 /** The operation of a Backend that has not ended. */
-export function operationOf(backend: Backend, overview: Overview): Operation | null {
+function operationOf(backend: Backend, overview: Overview): Operation | null {
   const { operationId } = backend;
   if (operationId === null) return null;
   return overview.operations.find((each) => each.operationId === operationId) ?? null;

@@ -1,4 +1,4 @@
-/** Decisions under the day on which they were last taken. */
+/** The list of decisions: days and the address of its filters. */
 import type { Decision } from '../api/model.ts';
 import { dayOf, type Zone } from './time.ts';
 
@@ -7,6 +7,7 @@ export interface DecisionDay {
   readonly decisions: readonly Decision[];
 }
 
+/** Decisions under the day on which they were last taken. */
 export function decisionsByDay(decisions: readonly Decision[], zone: Zone): readonly DecisionDay[] {
   const days = new Map<string, Decision[]>();
   for (const decision of decisions) {
@@ -16,4 +17,13 @@ export function decisionsByDay(decisions: readonly Decision[], zone: Zone): read
     else same.push(decision);
   }
   return [...days].map(([day, list]) => ({ day, decisions: list }));
+}
+
+/** The page of decisions with one filter changed; an empty value removes it. */
+export function decisionsHref(query: URLSearchParams, name: string, value: string): string {
+  const next = new URLSearchParams(query);
+  if (value === '') next.delete(name);
+  else next.set(name, value);
+  next.delete('open');
+  return `/decisions${next.size > 0 ? `?${next}` : ''}`;
 }

@@ -1,5 +1,12 @@
 /** Words of the feature flags. */
-import type { EffectiveFeature, Feature, FeatureLevel, FeatureState } from '../api/model.ts';
+import type {
+  EffectiveFeature,
+  Feature,
+  FeatureLevel,
+  Features,
+  FeatureState,
+} from '../api/model.ts';
+import { listed } from './number.ts';
 
 export const FEATURES: readonly Feature[] = [
   'MetricsExport',
@@ -73,4 +80,22 @@ export function provenance({ decidedBy }: EffectiveFeature): string {
       return `set at ${level}${name}`;
     }
   }
+}
+
+/** "11 Enabled, 1 Disabled (mail10)": what is in effect on how many Backends. */
+export function spreadText(features: Features, feature: Feature): string {
+  const byState = new Map<FeatureState, string[]>();
+  for (const { host, effective } of features.backends) {
+    const state = effective.find((each) => each.feature === feature)?.state;
+    if (state === undefined) continue;
+    byState.set(state, [...(byState.get(state) ?? []), host]);
+  }
+  const groups = [...byState].sort(([, a], [, b]) => b.length - a.length);
+  return groups
+    .map(([state, hosts], index) =>
+      index === 0 || hosts.length > 3
+        ? `${hosts.length} ${stateName(state)}`
+        : `${hosts.length} ${stateName(state)} (${listed(hosts)})`,
+    )
+    .join(', ');
 }

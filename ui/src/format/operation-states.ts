@@ -34,5 +34,10 @@ export function stateReasonText(reason: string | null): string {
   if (reason === null || reason === '') return '';
   const noTarget = /^NoTargetLeft(?: \((.*)\))?$/.exec(reason);
   if (noTarget !== null) return `because no Backend may take Users: ${noTarget[1] ?? 'none left'}`;
+  const trouble = /^Source(Silent|Refused) \((\w+)\)$/.exec(reason);
+  if (trouble !== null) {
+    const what = trouble[1] === 'Silent' ? 'does not answer' : 'refuses to move Users';
+    return `although doveadm of the Backend ${what}: ${trouble[2] ?? ''}`;
+  }
   return REASONS[reason] ?? `“${reason}”`;
 }

@@ -1,7 +1,7 @@
 /** Words, shares and estimates of operations. */
 import { estimate } from './time.ts';
 
-export const KIND_NAMES: Readonly<Record<string, string>> = {
+const KIND_NAMES: Readonly<Record<string, string>> = {
   evacuation: 'Evacuation',
   partialMove: 'Partial move',
   batchMove: 'Batch move',
@@ -54,12 +54,6 @@ export function progressTotal(counts: Counts, originalCount: number): number {
   return Math.max(counts.planned, originalCount);
 }
 
-/** Rounds of a latched evacuation: 20 % steps are five. */
-export function roundsOf(originalCount: number, stepRatio: number): number {
-  if (originalCount === 0 || stepRatio <= 0) return 0;
-  return Math.ceil(1 / stepRatio - 1e-9);
-}
-
 /** Users a second between two points; null where no time has passed. */
 export function rateBetween(
   first: { readonly atMs: number; readonly done: number },
@@ -73,9 +67,4 @@ export function rateBetween(
 export function timeLeft(remaining: number, ratePerSecond: number | null): string | null {
   if (ratePerSecond === null || ratePerSecond <= 0 || remaining <= 0) return null;
   return estimate(remaining / (ratePerSecond * 1.2), remaining / (ratePerSecond * 0.8));
-}
-
-/** States that nothing follows. */
-export function isEndedState(state: string): boolean {
-  return ['done', 'cancelled', 'failed', 'superseded'].includes(state);
 }

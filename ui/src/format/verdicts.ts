@@ -19,3 +19,13 @@ const SEVERITY: Readonly<Record<Verdict, number>> = {
 export function bySeverity(a: Verdict, b: Verdict): number {
   return SEVERITY[a] - SEVERITY[b];
 }
+
+/** Class of a failure rate: quiet below the degraded limit, muted where it is not known. */
+export function failureTone(
+  ratio: number | null,
+  limits: { readonly failureRatio: number; readonly failureCriticalRatio: number },
+): 'muted' | 'quiet' | 'c-warn' | 'c-crit' {
+  if (ratio === null) return 'muted';
+  if (ratio > limits.failureCriticalRatio) return 'c-crit';
+  return ratio > limits.failureRatio ? 'c-warn' : 'quiet';
+}

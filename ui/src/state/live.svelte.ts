@@ -23,7 +23,7 @@ let lastBeatMs = $state<number | null>(null);
 let startedAtMs = $state(0);
 let isFanOutLive = $state(true);
 let isOpen = $state(false);
-const listeners = new Set<Listener>();
+let listeners: readonly Listener[] = [];
 
 export const live = {
   get state(): LiveState {
@@ -54,10 +54,10 @@ export const live = {
         waiting ??= setTimeout(runOnce, Math.max(SETTLE_MS, ranAtMs + BURST_MS - Date.now()));
       },
     };
-    listeners.add(listener);
+    listeners = [...listeners, listener];
     return () => {
       clearTimeout(waiting);
-      listeners.delete(listener);
+      listeners = listeners.filter((each) => each !== listener);
     };
   },
   start(): () => void {

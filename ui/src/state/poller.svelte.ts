@@ -2,6 +2,8 @@
 import { waitAfter } from './back-off.ts';
 import { clock } from './clock.svelte.ts';
 
+const MAX_INTERVAL_MS = 30_000;
+
 export interface PollerOptions<T> {
   readonly load: (signal: AbortSignal) => Promise<T>;
   /** Milliseconds between the end of one read and the start of the next. */
@@ -21,107 +23,100 @@ export interface Poller<T> {
   readonly ageSeconds: number | null;
   /** Reads at once, and begins a new interval. */
   refresh(): Promise<void>;
-  /** Replaces the data with what is known better, for example from the event stream. */
-  set(data: T): void;
   start(): void;
   stop(): void;
 }
 
 export function createPoller<T>(options: PollerOptions<T>): Poller<T> {
-  const maxIntervalMs = options.maxIntervalMs ?? 30_000;
-  let data = $state.raw<T | undefined>(undefined);
-  let error = $state.raw<Error | null>(null);
-  let isLoading = $state(false);
-  let updatedAtMs = $state<number | null>(null);
-  let failures = 0;
-  let isStarted = false;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let running: AbortController | null = null;
-  let current: Promise<void> | null = null;
-  let queued: Promise<void> | null = null;
+  return new TimedPoller(options);
+}
 
-  function put(value: T): void {
-    data = value;
-    error = null;
-    failures = 0;
-    updatedAtMs = Date.now();
+class TimedPoller<T> implements Poller<T> {
+  data = $state.raw<T | undefined>(undefined);
+  error = $state.raw<Error | null>(null);
+  isLoading = $state(false);
+  updatedAtMs = $state<number | null>(null);
+  readonly #options: PollerOptions<T>;
+  #failures = 0;
+  #isStarted = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #running: AbortController | null = null;
+  #current: Promise<void> | null = null;
+  #queued: Promise<void> | null = null;
+
+  constructor(options: PollerOptions<T>) {
+    this.#options = options;
+  }
+
+  get ageSeconds(): number | null {
+    if (this.updatedAtMs === null) return null;
+    return Math.max(0, Math.floor((clock.nowMs - this.updatedAtMs) / 1000));
   }
 
   /** One read at a time; whoever asks meanwhile gets the next one, which sees what happened since. */
-  function refresh(): Promise<void> {
-    if (current === null) {
-      current = read().finally(() => {
-        current = null;
+  refresh(): Promise<void> {
+    if (this.#current === null) {
+      this.#current = this.#read().finally(() => {
+        this.#current = null;
       });
-      return current;
+      return this.#current;
     }
-    queued ??= current.then(() => {
-      queued = null;
-      return refresh();
+    this.#queued ??= this.#current.then(() => {
+      this.#queued = null;
+      return this.refresh();
     });
-    return queued;
+    return this.#queued;
   }
 
-  async function read(): Promise<void> {
-    clearTimeout(timer);
+  start(): void {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
+    document.addEventListener('visibilitychange', this.#followVisibility);
+    void this.refresh();
+  }
+
+  stop(): void {
+    this.#isStarted = false;
+    document.removeEventListener('visibilitychange', this.#followVisibility);
+    clearTimeout(this.#timer);
+    this.#running?.abort();
+  }
+
+  async #read(): Promise<void> {
+    clearTimeout(this.#timer);
     const mine = new AbortController();
-    running = mine;
-    isLoading = true;
+    this.#running = mine;
+    this.isLoading = true;
     try {
-      const value = await options.load(mine.signal);
-      if (!mine.signal.aborted) put(value);
+      const value = await this.#options.load(mine.signal);
+      if (!mine.signal.aborted) this.#put(value);
     } catch (cause) {
       if (mine.signal.aborted) return;
-      failures += 1;
-      error = cause instanceof Error ? cause : new Error(String(cause));
+      this.#failures += 1;
+      this.error = cause instanceof Error ? cause : new Error(String(cause));
     } finally {
-      isLoading = false;
-      plan();
+      this.isLoading = false;
+      this.#plan();
     }
   }
 
-  function plan(): void {
-    clearTimeout(timer);
-    if (!isStarted || document.hidden) return;
-    const waitMs = waitAfter(failures, options.intervalMs, maxIntervalMs);
-    timer = setTimeout(() => void refresh(), waitMs);
+  #put(value: T): void {
+    this.data = value;
+    this.error = null;
+    this.#failures = 0;
+    this.updatedAtMs = Date.now();
   }
 
-  function followVisibility(): void {
-    if (document.hidden) clearTimeout(timer);
-    else void refresh();
+  #plan(): void {
+    clearTimeout(this.#timer);
+    if (!this.#isStarted || document.hidden) return;
+    const { intervalMs, maxIntervalMs = MAX_INTERVAL_MS } = this.#options;
+    const waitMs = waitAfter(this.#failures, intervalMs, maxIntervalMs);
+    this.#timer = setTimeout(() => void this.refresh(), waitMs);
   }
 
-  return {
-    get data() {
-      return data;
-    },
-    get error() {
-      return error;
-    },
-    get isLoading() {
-      return isLoading;
-    },
-    get updatedAtMs() {
-      return updatedAtMs;
-    },
-    get ageSeconds() {
-      if (updatedAtMs === null) return null;
-      return Math.max(0, Math.floor((clock.nowMs - updatedAtMs) / 1000));
-    },
-    refresh,
-    set: put,
-    start() {
-      if (isStarted) return;
-      isStarted = true;
-      document.addEventListener('visibilitychange', followVisibility);
-      void refresh();
-    },
-    stop() {
-      isStarted = false;
-      document.removeEventListener('visibilitychange', followVisibility);
-      clearTimeout(timer);
-      running?.abort();
-    },
+  readonly #followVisibility = (): void => {
+    if (document.hidden) clearTimeout(this.#timer);
+    else void this.refresh();
   };
 }

@@ -31,12 +31,19 @@ function read(): void {
 }
 
 function followLink(event: MouseEvent): void {
-  if (event.defaultPrevented || event.button !== 0) return;
-  if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  if (event.defaultPrevented || event.button !== 0 || hasModifier(event)) return;
   const link = event.target instanceof Element ? event.target.closest('a') : null;
-  if (link === null || link.target !== '' || link.origin !== location.origin) return;
-  if (link.hasAttribute('download') || link.getAttribute('href')?.startsWith('#') === true) return;
-  if (link.pathname.startsWith('/api/')) return;
+  if (link === null || !isPageLink(link)) return;
   event.preventDefault();
   router.go(link.pathname + link.search);
+}
+
+function hasModifier(event: MouseEvent): boolean {
+  return event.metaKey || event.ctrlKey || event.shiftKey || event.altKey;
+}
+
+function isPageLink(link: HTMLAnchorElement): boolean {
+  const isOurs = link.origin === location.origin && !link.pathname.startsWith('/api/');
+  const isAnchor = link.getAttribute('href')?.startsWith('#') === true;
+  return isOurs && !isAnchor && link.target === '' && !link.hasAttribute('download');
 }

@@ -1,5 +1,5 @@
 /** The table of pages and their paths. */
-export const PATHS = {
+const PATHS = {
   overview: '/',
   backends: '/backends',
   backend: '/backends/:host',

@@ -77,7 +77,7 @@ function end(): void {
 }
 
 /** The secret of the address bar, which forgets it before anything else happens. */
-export function takeSecret(): string | null {
+function takeSecret(): string | null {
   const secret = secretOf(location.hash);
   if (secret === null) return null;
   const page = location.pathname === SIGN_IN_PATH ? '/' : location.pathname + location.search;
