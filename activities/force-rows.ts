@@ -67,11 +67,11 @@ async function endSessions(
     list: () => Promise<Set<string>>,
     kick: (username: string) => Promise<void>,
   ): Promise<null> =>
-    tolerant(host, async () => {
+    tolerant<null>(host, async () => {
       const present = [...(await list())].filter((username) => usernames.has(username));
       await inParallel(present, (username) => tolerant(host, () => kick(username)));
       return null;
-    }) as Promise<null>;
+    });
   const proxies = context.config.proxyHosts.map((proxy) =>
     endOn(
       proxy,

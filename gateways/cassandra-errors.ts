@@ -70,8 +70,7 @@ function judge(error: unknown): Verdict {
 
 /** No host answered: what each of them did decides. */
 function judgeHosts(error: cassandra.errors.NoHostAvailableError): Verdict {
-  const inner: unknown[] = Object.values(error.innerErrors ?? {});
-  const verdicts = inner.map((one) => judge(one));
+  const verdicts = [...innerErrorsOf(error).values()].map((one) => judge(one));
   const refusal = verdicts.find(({ code }) => code === 'Unauthorized');
   if (refusal !== undefined) return refusal;
   const isSlow = verdicts.length > 0 && verdicts.every(({ code }) => code === 'Timeout');
@@ -82,7 +81,13 @@ function describe(error: unknown): string {
   if (!(error instanceof errors.NoHostAvailableError)) {
     return error instanceof Error ? error.message : String(error);
   }
-  const inner = Object.entries(error.innerErrors ?? {}) as [string, unknown][];
-  const hosts = inner.map(([host, one]) => `${host} (${one instanceof Error ? one.message : '?'})`);
+  const hosts = [...innerErrorsOf(error)].map(
+    ([host, one]) => `${host} (${one instanceof Error ? one.message : '?'})`,
+  );
   return `no host answers${hosts.length === 0 ? '' : `: ${hosts.join(', ')}`}`;
+}
+
+function innerErrorsOf(error: cassandra.errors.NoHostAvailableError): Map<string, unknown> {
+  const inner = error.innerErrors as Readonly<Record<string, unknown>> | null;
+  return new Map(Object.entries(inner ?? {}));
 }

@@ -87,7 +87,8 @@ export class CassandraSession {
       ...(options.fetchSize === undefined ? {} : { fetchSize: options.fetchSize }),
       ...(options.pageState === undefined ? {} : { pageState: options.pageState }),
     });
-    return { rows: rowsOf(result), pageState: (result.pageState as string | undefined) ?? null };
+    const { pageState }: { pageState?: string | null } = result;
+    return { rows: rowsOf(result), pageState: pageState ?? null };
   }
 
   /** A plain write: may be repeated by the driver. */
@@ -278,5 +279,7 @@ function clientOptions(config: CassandraConfig): cassandra.ClientOptions {
 }
 
 function rowsOf(result: cassandra.types.ResultSet): readonly Row[] {
-  return (result.rows as readonly Row[] | undefined) ?? [];
+  // A write has none at all, whatever the types of the driver say.
+  const { rows }: { rows?: readonly Row[] } = result;
+  return rows ?? [];
 }

@@ -2,9 +2,11 @@
 import cassandra from 'cassandra-driver';
 import type { Row } from './cassandra-session.ts';
 
+/** Text, and a uuid in its canonical form. */
 export function textOf(row: Row, column: string): string | null {
   const value = row[column];
-  return value === null || value === undefined ? null : String(value);
+  if (value === null || value === undefined) return null;
+  return typeof value === 'string' ? value : (value as { toString(): string }).toString();
 }
 
 /** int and bigint as a number: microseconds stay exact up to the year 2255. */

@@ -70,7 +70,7 @@ export function readConfig(environment: Environment): Config {
   const problems: string[] = [];
   const values: Record<string, unknown> = {};
   for (const [name, setting] of Object.entries(SETTINGS)) {
-    values[name] = readSetting(name, setting as Setting<unknown>, environment, problems);
+    values[name] = readSetting(name, setting, environment, problems);
   }
   if (problems.length > 0) throw new ConfigError(problems);
   // Without a problem, what has a default or is required has a value.

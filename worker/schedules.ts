@@ -5,7 +5,6 @@ import {
   ScheduleNotFoundError,
   ScheduleOverlapPolicy,
   type ScheduleOptions,
-  type ScheduleOptionsAction,
 } from '@temporalio/client';
 import type { Config } from '../platform/config.ts';
 import {
@@ -85,7 +84,7 @@ async function updateSchedule(client: Client, options: ScheduleOptions): Promise
   try {
     await client.schedule.getHandle(options.scheduleId).update((former) => ({
       ...former,
-      action: options.action as ScheduleOptionsAction & { workflowId: string },
+      action: options.action,
       spec: options.spec,
       policies: { ...former.policies, ...options.policies },
     }));

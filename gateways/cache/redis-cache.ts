@@ -45,7 +45,7 @@ export function createCache(
       succeeds(measured, 'publish', () =>
         commands.publish(liveChannel(event.siteName), JSON.stringify(event)),
       ),
-    subscribe: subscriptions.subscribe,
+    subscribe: (siteName, onEvent) => subscriptions.subscribe(siteName, onEvent),
     ping: async () => {
       await measured('ping', () => commands.ping());
     },

@@ -152,7 +152,11 @@ function byBackend(
   counts: readonly WindowCounts[],
 ): Record<string, AttemptWindow[]> {
   const hosts = new Set(
-    counts.flatMap((window) => Object.values(window).flatMap((one) => [...one.keys()])),
+    counts.flatMap(({ loginSucceeded, loginFailed, deliverySucceeded, deliveryFailed }) =>
+      [loginSucceeded, loginFailed, deliverySucceeded, deliveryFailed].flatMap((one) => [
+        ...one.keys(),
+      ]),
+    ),
   );
   const windowOf = (host: string, index: number): AttemptWindow => {
     const window = counts[index];

@@ -6,7 +6,7 @@ import {
   WorkflowUpdateFailedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
-import { NamespaceNotFoundError } from '@temporalio/common';
+import { ApplicationFailure, NamespaceNotFoundError } from '@temporalio/common';
 import { GatewayError } from '../gateway-error.ts';
 import type { GatewayErrorFields } from '../gateway-error.ts';
 
@@ -64,11 +64,18 @@ export function isNotFound(error: unknown): boolean {
 function judge(error: unknown): Verdict {
   if (isNotFound(error) || error instanceof NamespaceNotFoundError)
     return { code: 'NotFound', isTemporary: false };
-  if (error instanceof WorkflowUpdateFailedError) return { code: 'Refused', isTemporary: false };
+  if (error instanceof WorkflowUpdateFailedError) {
+    return { code: 'Refused', isTemporary: hasEndedMeanwhile(error) };
+  }
   if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) {
     return { code: 'Timeout', isTemporary: true };
   }
   return BY_STATUS[statusOf(error) ?? UNAVAILABLE] ?? { code: 'Refused', isTemporary: true };
+}
+
+/** The workflow ended after it had taken the request and before it answered: the next one answers. */
+function hasEndedMeanwhile({ cause }: WorkflowUpdateFailedError): boolean {
+  return cause instanceof ApplicationFailure && cause.type === 'AcceptedUpdateCompletedWorkflow';
 }
 
 /** The client wraps gRPC errors more than once. */

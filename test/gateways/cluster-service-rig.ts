@@ -66,6 +66,9 @@ export interface ServiceRig {
   stop(): Promise<void>;
 }
 
+/** What a proxy remembers outlives it. */
+export const memoryFileOf = (keyspace: string) => join(tmpdir(), `memory-${keyspace}.json`);
+
 /** Starts a role; stops it again with the answer. */
 export async function startService(
   role: 'backend' | 'proxy',
@@ -88,6 +91,7 @@ export async function startService(
     DOVEADM_API_KEY: API_KEY,
     DOVECOT_BASE_DIR: folder,
     HOME_CHANGE_LOG: homeChangeLog,
+    MEMORY_FILE: memoryFileOf(keyspace),
     USER_PATTERN: '^u[0-9]+$',
   });
   const start = role === 'backend' ? startBackendRole : startProxyRole;

@@ -1,6 +1,8 @@
 /** The lab's cluster service against the real Cassandra, with a Dovecot that the test plays. */
 import cassandra from 'cassandra-driver';
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { initGeodb } from '../../gateways/geodb/init.ts';
 import { eventually } from '../support/eventually.ts';
@@ -9,6 +11,7 @@ import { testNet } from '../support/test-net.ts';
 import { logger, rigConfig } from './gateway-rig.ts';
 import {
   geodbAddress,
+  memoryFileOf,
   startFakeDovecot,
   startService,
   type FakeDovecot,
@@ -109,6 +112,7 @@ afterAll(async () => {
   await Promise.all([backend?.stop(), proxy?.stop()]);
   dovecot?.close();
   await geodb?.close();
+  await rm(memoryFileOf(keyspace), { force: true });
   await run('DROP KEYSPACE IF EXISTS {ks}');
   await client.shutdown();
 });
@@ -248,5 +252,18 @@ describe('the lookup of a proxy', () => {
     expect((await proxy.lookUp('u12345')).status).toBe(503);
     await geodb.restore();
     await eventually('it asks again', async () => (await proxy.lookUp('u12345')).status === 200);
+  });
+
+  it('knows the last homes also when it is started while the GeoDB is silent', async () => {
+    await addUser('u100', 'mail2');
+    await rm(memoryFileOf(keyspace), { force: true });
+    await proxy.stop();
+    proxy = await startService('proxy', { keyspace, cassandra: geodbAddress() });
+    await eventually('written down', () => existsSync(memoryFileOf(keyspace)));
+    await proxy.stop();
+    await geodb.cut();
+    proxy = await startService('proxy', { keyspace, cassandra: geodbAddress() });
+    expect((await proxy.lookUp('u100')).text).toBe('mail2 127.0.0.2');
+    await geodb.restore();
   });
 });

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Reply } from './doveadm-replay.ts';
 import { DONE, DoveadmReplay, http } from './doveadm-replay.ts';
 import { failureOf } from './gateway-rig.ts';
 
@@ -8,7 +9,7 @@ afterEach(() => {
   replay.stop();
 });
 
-const COMMANDS = (...names: string[]): string =>
+const COMMANDS = (...names: string[]): Reply =>
   http(
     '200 OK',
     JSON.stringify([

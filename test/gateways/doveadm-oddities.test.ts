@@ -125,7 +125,7 @@ describe('doveadm: recorded oddities', () => {
     });
   });
 
-  it.each<[string, string, object]>([
+  it.each<[string, Reply, object]>([
     ['401', http('401 Authentication required', ''), { code: 'Unauthorized', isTemporary: false }],
     [
       '400',
@@ -140,12 +140,12 @@ describe('doveadm: recorded oddities', () => {
     ['500', http('500 Internal Server Error', ''), { code: 'Refused', isTemporary: true }],
     [
       'no HTTP at all',
-      'VERSION\tstats-reader-server\t2\t0\n',
+      { bytes: 'VERSION\tstats-reader-server\t2\t0\n' },
       { code: 'BadAnswer', isTemporary: true },
     ],
     [
       'a body cut short',
-      `${http('200 OK', '[["doveadmResponse",[],"t1"]]').slice(0, -5)}`,
+      { bytes: DONE.bytes.slice(0, -5) },
       { code: 'BadAnswer', isTemporary: true },
     ],
   ])('names what HTTP says: %s', async (_name, bytes, expected) => {

@@ -5,7 +5,8 @@ import { createDoveadm } from '../../gateways/doveadm/http-doveadm.ts';
 import type { Doveadm } from '../../gateways/doveadm/doveadm.ts';
 import { metrics } from './gateway-rig.ts';
 
-export type Reply = string | 'close' | 'silence' | 'reset';
+/** Bytes, or what a server does that sends none. */
+export type Reply = { readonly bytes: string } | 'close' | 'silence' | 'reset';
 
 export class DoveadmReplay {
   /** As received: head and body. */
@@ -27,7 +28,7 @@ export class DoveadmReplay {
         const reply = replies[Math.min(at++, replies.length - 1)] ?? 'close';
         if (reply === 'reset') socket.resetAndDestroy();
         else if (reply === 'close') socket.end();
-        else if (reply !== 'silence') socket.end(reply);
+        else if (reply !== 'silence') socket.end(reply.bytes);
       });
     });
     this.#servers.push(server);
@@ -59,8 +60,8 @@ export function http(
   status: string,
   body: string,
   type = 'application/json; charset=utf-8',
-): string {
-  return [
+): { readonly bytes: string } {
+  const lines = [
     `HTTP/1.1 ${status}`,
     'Date: Mon, 23 Nov 2026 17:11:10 GMT',
     `Content-Length: ${Buffer.byteLength(body)}`,
@@ -68,7 +69,8 @@ export function http(
     `Content-Type: ${type}`,
     '',
     body,
-  ].join('\r\n');
+  ];
+  return { bytes: lines.join('\r\n') };
 }
 
 /** What a command that ran well answers. */
