@@ -45,7 +45,7 @@ export function project(
   pair: Pair,
   users: number,
   settings: PolicySettings,
-): { isBetter: boolean; sourceScore: number; targetScore: number } {
+): { isBetter: boolean; sourceScore: number; targetScore: number; spreadPercent: number } {
   const share = users / Math.max(1, pair.source.facts.userCount ?? 0);
   const moved = candidates.map((candidate): Candidate => {
     if (candidate === pair.source) return { ...candidate, load: shift(candidate, -share, pair) };
@@ -59,7 +59,7 @@ export function project(
   const targetScore = scoreOf(pair.target);
   const isMoreEven = unevenness(moved) < unevenness(candidates);
   const isBetter = isMoreEven && sourceScore >= targetScore;
-  return { isBetter, sourceScore, targetScore };
+  return { isBetter, sourceScore, targetScore, spreadPercent: spreadPercent(moved) };
 }
 
 /** Users take their share of the source's load along. */
@@ -70,6 +70,11 @@ function shift(candidate: Candidate, share: number, pair: Pair): Candidate['load
     return [metric, own === null ? null : Math.max(0, own + carried)];
   });
   return Object.fromEntries(shifted) as Candidate['load'];
+}
+
+/** Root mean square of the metrics' standard deviation / mean, in per cent. */
+export function spreadPercent(candidates: readonly Candidate[]): number {
+  return 100 * Math.sqrt(unevenness(candidates) / LOAD_METRICS.length);
 }
 
 /** Squared coefficients of variation of the relative loads, summed over the metrics. */

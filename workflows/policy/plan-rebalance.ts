@@ -3,7 +3,7 @@ import type { Decision, DecisionKind, Reason } from '../domain/decision.ts';
 import { judgeBackends } from './decide-backend-health.ts';
 import { excludeFromBalancing, type BalancingExclusion } from './exclude-from-balancing.ts';
 import { featureAt } from './guard-operations.ts';
-import { project, usersToMove, type Candidate, type Pair } from './halve-gap.ts';
+import { project, spreadPercent, usersToMove, type Candidate, type Pair } from './halve-gap.ts';
 import { scoreLoad } from './score-load.ts';
 
 export interface BalancingView {
@@ -107,6 +107,8 @@ function decidePair(
       users,
       projectedSourceScore: round(projected.sourceScore),
       projectedTargetScore: round(projected.targetScore),
+      spreadPercent: round(spreadPercent(candidates)),
+      projectedSpreadPercent: round(projected.spreadPercent),
     },
     limitingSetting,
   });
