@@ -256,7 +256,7 @@ function clusterServicePart(host, files, { net, node }) {
     HOME_CHANGE_LOG: files.homeChanges,
     USER_PATTERN,
     ...(isProxy
-      ? { PROBE_PASSWORD: USER_PASSWORD }
+      ? { PROBE_PASSWORD: USER_PASSWORD, MEMORY_FILE: join(files.folder, 'memory.json') }
       : {
           DOVEADM_UPSTREAM: `${host.address}:${PORTS.dovecotDoveadm}`,
           MAIL_ROOT: files.mailroot,

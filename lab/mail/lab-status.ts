@@ -30,7 +30,7 @@ export interface LabStatus {
   readonly problems: readonly string[];
 }
 
-const PATIENCE_MS = 2000;
+const PATIENCE_MS = 4000;
 
 /** Throws LabError where no lab runs. */
 export async function readLabStatus(

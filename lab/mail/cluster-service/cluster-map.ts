@@ -26,6 +26,14 @@ export interface ClusterMapReader {
   stop(): void;
 }
 
+const EMPTY_MAP: ClusterMap = {
+  sites: [],
+  backends: [],
+  forceMoves: [],
+  closedBackends: new Set(),
+  readAtMs: 0,
+};
+
 /** After a failure. */
 const RETRY_MS = 1000;
 
@@ -33,20 +41,17 @@ export interface ClusterMapOptions {
   readonly geodb: Geodb;
   readonly site: string;
   readonly refreshMs: number;
+  /** What was known before this process began; null: nothing. */
+  readonly former?: ClusterMap | null;
   readonly log: Log;
 }
 
 /** Starts reading at once, and goes on until stopped. */
 export function startClusterMap(options: ClusterMapOptions): ClusterMapReader {
   const { geodb, site, refreshMs, log } = options;
-  let map: ClusterMap = {
-    sites: [],
-    backends: [],
-    forceMoves: [],
-    closedBackends: new Set(),
-    readAtMs: 0,
-  };
+  let map: ClusterMap = options.former ?? EMPTY_MAP;
   let isFailing = false;
+  let isStopped = false;
   const refresh = async () => {
     map = await readMap(geodb);
     if (isFailing) log.info('the geodb answers again');
@@ -58,7 +63,7 @@ export function startClusterMap(options: ClusterMapOptions): ClusterMapReader {
       if (!isFailing) log.warn('the geodb is silent', { error: describeError(error) });
       isFailing = true;
     });
-    timer = setTimeout(() => void tick(), isFailing ? RETRY_MS : refreshMs);
+    if (!isStopped) timer = setTimeout(() => void tick(), isFailing ? RETRY_MS : refreshMs);
   };
   let timer = setTimeout(() => void tick(), 0);
   return {
@@ -67,7 +72,10 @@ export function startClusterMap(options: ClusterMapOptions): ClusterMapReader {
     backendByHost: (host) => map.backends.find((backend) => backend.host === host),
     backendById: (id) => map.backends.find((backend) => backend.id === id),
     ownSite: () => map.sites.find(({ name }) => name === site),
-    stop: () => clearTimeout(timer),
+    stop() {
+      isStopped = true;
+      clearTimeout(timer);
+    },
   };
 }
 

@@ -3,7 +3,8 @@
  * LOCAL_QUORUM, conditional ones at LOCAL_SERIAL. Plain writes of homes carry their timestamp, so
  * that of two writers the one with the newer plan wins, however late the other one arrives.
  */
-import cassandra from 'cassandra-driver';
+import type cassandra from 'cassandra-driver';
+import { createGeodbClient } from './geodb-client.ts';
 import type { Settings } from './settings.ts';
 
 export interface Home {
@@ -46,14 +47,11 @@ export interface ReachabilityRow {
   readonly checkedAtMs: number | null;
 }
 
-const READ_TIMEOUT_MS = 2000;
-const RECONNECT_MS = 500;
-
 type Row = cassandra.types.Row;
 
 /** Connects in the background; until then, and while Cassandra is silent, every call fails. */
 export function openGeodb(settings: Settings['cassandra']) {
-  const client = createClient(settings);
+  const client = createGeodbClient(settings);
   const run = (query: string, params: unknown[], options: cassandra.QueryOptions = {}) =>
     client.execute(query, params, { prepare: true, ...options });
   return {
@@ -71,48 +69,6 @@ type Run = (
   params: unknown[],
   options?: cassandra.QueryOptions,
 ) => Promise<cassandra.types.ResultSet>;
-
-/** The driver gives up for good when its first connection fails: then a new client is tried. */
-function createClient(settings: Settings['cassandra']) {
-  const open = () =>
-    new cassandra.Client({
-      contactPoints: settings.servers.map((server) => `${server}:${settings.port}`),
-      localDataCenter: settings.localDatacenter,
-      pooling: { coreConnectionsPerHost: { [cassandra.types.distance.local]: 1 } },
-      socketOptions: { connectTimeout: 1500, readTimeout: READ_TIMEOUT_MS },
-      policies: {
-        reconnection: new cassandra.policies.reconnection.ConstantReconnectionPolicy(RECONNECT_MS),
-      },
-      queryOptions: {
-        consistency: cassandra.types.consistencies.localQuorum,
-        serialConsistency: cassandra.types.consistencies.localSerial,
-        fetchSize: 1000,
-      },
-      isMetadataSyncEnabled: false,
-    });
-  let client = open();
-  let connected: Promise<void> | null = null;
-  let retryAtMs = 0;
-  const connect = () => {
-    if (Date.now() < retryAtMs) return Promise.reject(new Error('Cassandra is not connected'));
-    connected ??= client.connect().catch(async (error: unknown) => {
-      const failed = client;
-      client = open();
-      connected = null;
-      retryAtMs = Date.now() + RECONNECT_MS;
-      await failed.shutdown().catch(() => undefined);
-      throw error;
-    });
-    return connected;
-  };
-  return {
-    async execute(query: string, params: unknown[], options: cassandra.QueryOptions) {
-      await connect();
-      return client.execute(query, params, options);
-    },
-    shutdown: () => client.shutdown(),
-  };
-}
 
 function clusterQueries(run: Run, keyspace: string) {
   return {

@@ -8,15 +8,17 @@ export interface LastAnswers {
   /** The answer of `read`, or the last one known; throws where there is none. */
   readOrRemember(username: string, read: () => Promise<string | null>): Promise<string | null>;
   remember(username: string, backendId: string): void;
+  /** Every user with the id of the last known home. */
+  entries(): Iterable<readonly [username: string, backendId: string]>;
   /** Whether the last question failed. */
   isSilent(): boolean;
-  readonly size: number;
 }
 
 export interface LastAnswersOptions {
   readonly maxUsers: number;
-  /** How long a login waits for the GeoDB. */
+  /** How long a login waits for the GeoDB where there is a last answer, and where there is none. */
   readonly patienceMs: number;
+  readonly lastPatienceMs: number;
   readonly askAgainMs: number;
   /** Tells a GeoDB that does not answer from a bad answer. */
   readonly isSilence: (error: unknown) => boolean;
@@ -43,7 +45,8 @@ export function createLastAnswers(options: LastAnswersOptions): LastAnswers {
       const last = answers.get(username);
       if (last !== undefined && Date.now() < silentUntilMs) return last;
       try {
-        const backendId = await withPatience(read(), options.patienceMs);
+        const patienceMs = last === undefined ? options.lastPatienceMs : options.patienceMs;
+        const backendId = await withPatience(read(), patienceMs);
         if (silentUntilMs !== 0) options.log.info('answering from the geodb again');
         silentUntilMs = 0;
         if (backendId !== null) remember(username, backendId);
@@ -56,10 +59,8 @@ export function createLastAnswers(options: LastAnswersOptions): LastAnswers {
       }
     },
     remember,
+    entries: () => answers.entries(),
     isSilent: () => silentUntilMs !== 0,
-    get size() {
-      return answers.size;
-    },
   };
 }
 

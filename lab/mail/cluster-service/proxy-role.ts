@@ -1,12 +1,13 @@
 /** The cluster service beside a proxy: lookups, probes, site reachability, metrics. */
-import { startClusterMap, type ClusterMapReader } from './cluster-map.ts';
+import { startClusterMap } from './cluster-map.ts';
 import { createDoveadmClient } from './doveadm-client.ts';
-import { openGeodb, type Geodb } from './geodb.ts';
+import { openGeodb } from './geodb.ts';
 import { openHomeChangeLog } from './home-change-log.ts';
 import { listenHttp, type HttpAnswer } from './http-server.ts';
-import { createLastAnswers, type LastAnswers } from './last-answers.ts';
+import { createLastAnswers } from './last-answers.ts';
 import { describeError, type Log } from './log.ts';
 import { lookUp, NoOpenBackendError, type LookupParts } from './lookup.ts';
+import { readMemory, writeMemory } from './memory-file.ts';
 import { createMetrics, METRICS_CONTENT_TYPE, type Metrics } from './metrics-text.ts';
 import { startProbes } from './probe.ts';
 import { createUsageMeter } from './process-usage.ts';
@@ -16,6 +17,8 @@ import type { Settings } from './settings.ts';
 /** How old a status or load factor may be when a new user gets a home. */
 const MAP_EVERY_MS = 1000;
 const PATIENCE_MS = 800;
+/** Below the 2 s after which Dovecot asks somebody else. */
+const LAST_PATIENCE_MS = 1800;
 const ASK_AGAIN_MS = 500;
 const REMEMBER_USERS = 200_000;
 const PRELOAD_EVERY_MS = 30_000;
@@ -25,16 +28,27 @@ const MEASURE_EVERY_MS = 2000;
 /** Runs until the answer is called. Needs nobody to be there already. */
 export async function startProxyRole(settings: Settings, log: Log): Promise<() => Promise<void>> {
   const geodb = openGeodb(settings.cassandra);
-  const map = startClusterMap({ geodb, site: settings.site, refreshMs: MAP_EVERY_MS, log });
+  const memory = await readMemory(settings.memoryFile);
+  const map = startClusterMap({
+    former: memory?.map ?? null,
+    geodb,
+    site: settings.site,
+    refreshMs: MAP_EVERY_MS,
+    log,
+  });
   const metrics = createMetrics();
   const homeChanges = openHomeChangeLog(settings.homeChangeLog);
   const lastAnswers = createLastAnswers({
     maxUsers: REMEMBER_USERS,
     patienceMs: PATIENCE_MS,
+    lastPatienceMs: LAST_PATIENCE_MS,
     askAgainMs: ASK_AGAIN_MS,
     isSilence: (error) => !(error instanceof NoOpenBackendError),
     log,
   });
+  for (const [username, backendId] of memory?.homes ?? []) {
+    lastAnswers.remember(username, backendId);
+  }
   const { hostAddresses, userPattern, imapPort, lmtpPort, address } = settings;
   const endSessions = sessionEnder(settings, log);
   const parts = {
@@ -58,7 +72,7 @@ export async function startProxyRole(settings: Settings, log: Log): Promise<() =
       lmtp: { address, port: lmtpPort },
       password: settings.probePassword,
     }),
-    startPreloading(geodb, map, lastAnswers),
+    startPreloading({ geodb, map, lastAnswers, memoryFile: settings.memoryFile, log }),
     startMeasuring(settings.dovecotBaseDir, metrics),
     () => map.stop(),
   ];
@@ -109,8 +123,12 @@ function sessionEnder({ hostAddresses, doveadm }: Settings, log: Log) {
   };
 }
 
+interface PreloadParts extends Pick<LookupParts, 'geodb' | 'map' | 'lastAnswers' | 'log'> {
+  readonly memoryFile: string | null;
+}
+
 /** Learns all homes of the site now and then, so that a silent GeoDB stops nobody from logging in. */
-function startPreloading(geodb: Geodb, map: ClusterMapReader, lastAnswers: LastAnswers) {
+function startPreloading({ geodb, map, lastAnswers, memoryFile, log }: PreloadParts) {
   const preload = async () => {
     const siteId = map.ownSite()?.id;
     const backends = map.current().backends.filter((backend) => backend.siteId === siteId);
@@ -118,17 +136,30 @@ function startPreloading(geodb: Geodb, map: ClusterMapReader, lastAnswers: LastA
     for (const { id } of backends) {
       for await (const { username } of geodb.readHomesOf(id)) {
         lastAnswers.remember(username, id);
-        if (++users >= REMEMBER_USERS) return true;
+        if (++users >= REMEMBER_USERS) break;
       }
     }
-    return backends.length > 0;
+    if (memoryFile !== null && users > 0) {
+      await writeMemory(memoryFile, { map: map.current(), homes: [...lastAnswers.entries()] });
+    }
+    return users > 0;
   };
+  let isFailing = false;
+  let isStopped = false;
   const tick = async () => {
-    const isDone = await preload().catch(() => false);
-    timer = setTimeout(() => void tick(), isDone ? PRELOAD_EVERY_MS : PRELOAD_AGAIN_MS);
+    const isDone = await preload().catch((error: unknown) => {
+      if (!isFailing) log.warn('homes not preloaded', { error: describeError(error) });
+      return false;
+    });
+    isFailing = !isDone;
+    const waitMs = isDone ? PRELOAD_EVERY_MS : PRELOAD_AGAIN_MS;
+    if (!isStopped) timer = setTimeout(() => void tick(), waitMs);
   };
   let timer = setTimeout(() => void tick(), PRELOAD_AGAIN_MS);
-  return () => clearTimeout(timer);
+  return () => {
+    isStopped = true;
+    clearTimeout(timer);
+  };
 }
 
 function startMeasuring(baseDir: string, metrics: Metrics) {

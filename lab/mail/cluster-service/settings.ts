@@ -24,6 +24,8 @@ export interface Settings {
   readonly doveadm: { readonly port: number; readonly apiKey: string; readonly upstream: Endpoint };
   readonly dovecotBaseDir: string;
   readonly homeChangeLog: string;
+  /** Where a proxy keeps what it knew last; null: nowhere. */
+  readonly memoryFile: string | null;
   /** A user without a home gets one if the name matches. */
   readonly userPattern: RegExp;
   readonly imapPort: number;
@@ -64,6 +66,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     },
     dovecotBaseDir: read.text('DOVECOT_BASE_DIR', '/run/dovecot'),
     homeChangeLog: read.text('HOME_CHANGE_LOG', '/dev/null'),
+    memoryFile: read.optional('MEMORY_FILE'),
     userPattern: read.pattern('USER_PATTERN', '.'),
     imapPort: read.port('IMAP_PORT', 143),
     lmtpPort: read.port('LMTP_PORT', 24),
