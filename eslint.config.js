@@ -203,7 +203,9 @@ export default defineConfig(
     languageOptions: {
       parserOptions: { parser: tseslint.parser, extraFileExtensions: ['.svelte'] },
     },
+    plugins: { '@typescript-eslint': tseslint.plugin },
     rules: {
+      '@typescript-eslint/no-explicit-any': 'error',
       'no-unused-vars': 'off',
       'prefer-const': 'off',
       'no-undef': 'off',
