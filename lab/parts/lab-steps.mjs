@@ -211,6 +211,7 @@ async function mailSteps(plan) {
   const traffic = partStep(plan, 'traffic', [...hosts, 'npm', 'lab users'], () => ({
     ...mail.trafficPart({ net, stateDir, node: findProductNode() }),
     stage: 'traffic',
+    deadlineMs: 90_000,
   }));
   const afterOf = (name) => (name.endsWith('-cluster') ? ['geodb schema'] : []);
   return [
