@@ -44,12 +44,17 @@ export function createLastAnswers(options: LastAnswersOptions): LastAnswers {
     async readOrRemember(username, read) {
       const last = answers.get(username);
       if (last !== undefined && Date.now() < silentUntilMs) return last;
+      const reading = read();
+      // Also an answer that comes too late for this login is worth knowing.
+      reading.then(
+        (backendId) => void (backendId !== null && remember(username, backendId)),
+        () => undefined,
+      );
       try {
         const patienceMs = last === undefined ? options.lastPatienceMs : options.patienceMs;
-        const backendId = await withPatience(read(), patienceMs);
+        const backendId = await withPatience(reading, patienceMs);
         if (silentUntilMs !== 0) options.log.info('answering from the geodb again');
         silentUntilMs = 0;
-        if (backendId !== null) remember(username, backendId);
         return backendId;
       } catch (error) {
         if (!options.isSilence(error)) throw error;

@@ -15,8 +15,12 @@ export interface Recovery {
 }
 
 const RETRY_MS = 500;
+const LOOK_FOR_FOREIGNERS_EVERY_MS = 30_000;
 
-/** Retries until the GeoDB and doveadm answer. */
+/**
+ * Retries until the GeoDB and doveadm answer. Foreigners are also looked for now and then: a login
+ * that was answered from memory, while the GeoDB was silent, may have come to a former home.
+ */
 export function createRecovery(context: BackendContext): Recovery {
   let last: Promise<void> = Promise.resolve();
   let isStopped = false;
@@ -37,10 +41,19 @@ export function createRecovery(context: BackendContext): Recovery {
       }
     }
   };
+  const timer = setInterval(() => {
+    endForeignSessions(context).then(
+      (kicked) => context.metrics.add('dovekeeper_corrections', { kind: 'usersKicked' }, kicked),
+      () => undefined,
+    );
+  }, LOOK_FOR_FOREIGNERS_EVERY_MS);
   return {
     done: () => last,
     begin: (cause) => void (last = last.then(() => recover(cause))),
-    stop: () => void (isStopped = true),
+    stop() {
+      isStopped = true;
+      clearInterval(timer);
+    },
   };
 }
 
