@@ -50,7 +50,7 @@ interface Counted {
  *
  * - known at both ends and never reset: the difference;
  * - unknown at the beginning, although its proxy was being scraped then, or was scraped since without
- *   it: it was born within, and all of its value counts;
+ *   it: it was born within, at 0, and all of its value counts;
  * - everything else (a reset, a proxy that merely became visible, a gap): what `increase()` saw.
  *
  * The beginning is looked up in a few scrapes around it only: after a gap Prometheus would offer
@@ -67,16 +67,15 @@ function countedWithin({
   const nearby = toDuration(Math.max(1, 3 * scrapeIntervalSecs));
   const last = `last_over_time(${series}[${window}])`;
   const first = `last_over_time(${series}[${nearby}] offset ${window})`;
-  const wasReset = `(resets(${series}[${window}]) > 0)`;
-  const born = `(${last} unless ${first} unless ${wasReset})`;
+  const count = `count_over_time(${series}[${window}])`;
   const wasScraped = `(last_over_time(${proxies}[${nearby}] offset ${window}) == 1)`;
   const scrapes = `max by (${names.proxyLabel}) (sum_over_time(${proxies}[${window}]))`;
-  const wasAbsent = `(count_over_time(${series}[${window}]) < on(${names.proxyLabel}) group_left() ${scrapes})`;
+  const bornAt0 =
+    `((0 * ${count}) and on(${names.proxyLabel}) ${wasScraped})` +
+    ` or (0 * (${count} < on(${names.proxyLabel}) group_left() ${scrapes}))`;
   return (
     `sum by (${names.targetLabel}) (` +
-    `(((${last} - ${first}) >= 0) unless ${wasReset})` +
-    ` or (${born} and on(${names.proxyLabel}) ${wasScraped})` +
-    ` or (${born} and ${wasAbsent})` +
+    `(((${last} - (${first} or ${bornAt0})) >= 0) unless (resets(${series}[${window}]) > 0))` +
     ` or increase(${series}[${window}]))`
   );
 }
