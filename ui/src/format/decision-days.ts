@@ -7,11 +7,11 @@ export interface DecisionDay {
   readonly decisions: readonly Decision[];
 }
 
-/** Decisions under the day on which they were last taken. */
+/** Decisions under the day on which they were first taken, which is their order. */
 export function decisionsByDay(decisions: readonly Decision[], zone: Zone): readonly DecisionDay[] {
   const days = new Map<string, Decision[]>();
   for (const decision of decisions) {
-    const day = `${dayOf(decision.lastRepeatedAtMs, zone)}, ${zone === 'utc' ? 'UTC' : 'local time'}`;
+    const day = `${dayOf(decision.recordedAtMs, zone)}, ${zone === 'utc' ? 'UTC' : 'local time'}`;
     const same = days.get(day);
     if (same === undefined) days.set(day, [decision]);
     else same.push(decision);

@@ -35,7 +35,7 @@ const HEADS: Readonly<Record<string, Head>> = {
     (on) => `Mover of ${on} started again`,
     (on) => `Would restart the mover of ${on}`,
   ],
-  rebalance: [(on) => `Rebalance of ${on} started`, (on) => `Would rebalance ${on}`],
+  rebalance: [(on) => `Rebalance ${between(on)} started`, (on) => `Would rebalance ${on}`],
   drain: [(on) => `Drain of ${on} started`, (on) => `Would drain ${on}`],
   endDrain: [(on) => `Drain of ${on} ended`, (on) => `Would end the drain of ${on}`],
   deleteRows: [(on) => `Stale rows of ${on} deleted`, (on) => `Would delete stale rows of ${on}`],
@@ -77,6 +77,10 @@ const ACTIONS: Readonly<Record<string, string>> = {
   endDrain: 'End drain',
   deleteRows: 'Delete rows',
 };
+
+function between(hosts: string): string {
+  return hosts.includes(' and ') ? `between ${hosts}` : `of ${hosts}`;
+}
 
 export const DECISION_KINDS = Object.keys(HEADS);
 

@@ -81,6 +81,10 @@ export function reasonSentence(code: string, facts: ReasonFacts): string {
   return typeof sentence === 'string' ? sentence : sentence(facts);
 }
 
+export function isReasonCode(text: string): boolean {
+  return text in REASON_SENTENCES;
+}
+
 /** Why the metrics cannot be trusted. */
 export function blindSentence(code: string | null): string {
   if (code === null) return 'the cause is not known';

@@ -23,10 +23,10 @@ export const TASK_TEXTS: Readonly<Record<TaskName, string>> = {
   delete_stale_data: 'Removes rows that belong to nothing. Never a User.',
 };
 
-/** "11 nothing, 1 acted"; the counts of the last run. */
+/** "nothing: 11, acted: 1"; the counts of the last run. */
 export function outcomesText(outcomes: Readonly<Record<string, number>>): string {
   const parts = Object.entries(outcomes)
     .filter(([, many]) => many > 0)
-    .map(([name, many]) => `${many} ${name}`);
+    .map(([name, many]) => `${name}: ${many}`);
   return parts.length === 0 ? '—' : parts.join(', ');
 }
