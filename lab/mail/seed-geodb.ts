@@ -4,6 +4,7 @@
  */
 import cassandra from 'cassandra-driver';
 import { createHash } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { hostsOf } from './hosts.mjs';
 
 export interface SeedUser {
@@ -22,6 +23,8 @@ const LONG_AGO_MICROS = '1700000000000000';
 const GLOBAL_TARGET = '00000000-0000-0000-0000-000000000000';
 const ENABLED_FEATURES = ['MetricsExport', 'BackendHealthAutoHandling', 'BackendLoadBalancing'];
 const WRITES_AT_ONCE = 128;
+/** A busy machine makes Cassandra miss its own deadline; every write here may be repeated. */
+const WRITE_ATTEMPTS = 5;
 
 type Write = readonly [query: string, params: readonly unknown[]];
 
@@ -124,7 +127,19 @@ function userWrites(users: readonly SeedUser[], keyspace: string): Write[] {
 async function writeAll(client: cassandra.Client, writes: readonly Write[]): Promise<void> {
   const waiting = writes.values();
   const work = async () => {
-    for (const [query, params] of waiting) await client.execute(query, [...params]);
+    for (const write of waiting) await writeOne(client, write);
   };
   await Promise.all(Array.from({ length: WRITES_AT_ONCE }, work));
+}
+
+async function writeOne(client: cassandra.Client, [query, params]: Write): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await client.execute(query, [...params]);
+      return;
+    } catch (error) {
+      if (attempt === WRITE_ATTEMPTS) throw error;
+      await pause(attempt * 500);
+    }
+  }
 }

@@ -74,6 +74,7 @@ export async function failAndReturn(rig: LabRig, figures: Figures, plan: FailPla
   figures.atMost('A2', `${name}: empty`, secs(empty?.atMs, failedAtMs), EMPTY, 's');
   figures.atMost('A2', `${name}: offline`, secs(offline?.atMs, failedAtMs), EMPTY, 's');
   figures.atMost('A2', `${name}: restore to online`, secs(online?.atMs, restoredAtMs), RETURN, 's');
+  figures.state('A2', `${name}: seconds after the fault`, timelineOf(seen, failedAtMs));
   measureTouched(rig, figures, plan, seen);
   measureLedger(figures, name, seen);
   measureHomeChanges(rig, figures, name, seen);
@@ -116,6 +117,17 @@ async function gather(rig: LabRig, plan: FailPlan, sinceMs: number): Promise<See
   const operation = operations.find((each) => each.decisionId === evacuation?.decisionId);
   const ledger = operation === undefined ? [] : await api.readLedger(operation.operationId);
   return { sinceMs, own, elsewhere: elsewhere.flat(), evacuation, operations, operation, ledger };
+}
+
+/** Where the seconds go between the fault and the first user who is safe. */
+function timelineOf({ evacuation, operation }: Seen, failedAtMs: number): string {
+  const at = (ms: number | null | undefined): string =>
+    ms === null || ms === undefined ? '-' : ((ms - failedAtMs) / 1000).toFixed(1);
+  return (
+    `decided ${at(evacuation?.recordedAtMs)}, asked ${at(operation?.createdAtMs)}, ` +
+    `begun ${at(operation?.startedAtMs)}, first ${at(operation?.firstConfirmedAtMs)}, ` +
+    `ended ${at(operation?.endedAtMs)}`
+  );
 }
 
 /** Nothing but this one Backend, and nothing by anybody else. */

@@ -15,6 +15,11 @@ const DOUBLE_SESSION_SECS = 2;
 
 /** Live sessions of one user on two Backends at a time. A silent Backend shows none. */
 export function measureSessions(rig: LabRig, figures: Figures, { name, sinceMs }: Watched): void {
+  const samples = rig.observer.samples.filter(({ atMs }) => atMs >= sinceMs);
+  const backends = rig.lab.sites.flatMap((site) => site.backends).length;
+  const whole = samples.filter(({ sessions }) => sessions.size === backends).length;
+  const looks = `${samples.length} looks, at all Backends ${whole}`;
+  figures.holds('A3', `${name}: who is logged in`, looks, '> 0 at all', whole > 0);
   const since = rig.observer.doubles.filter(({ untilMs }) => untilMs >= sinceMs);
   const long = since.filter((each) => each.untilMs - each.sinceMs > DOUBLE_SESSION_SECS * 1000);
   figures.none(
