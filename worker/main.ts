@@ -15,7 +15,6 @@ import { keepRhythms } from './schedules.ts';
 
 const SHUTDOWN_DEADLINE_MS = 15_000;
 const RHYTHM_CHECK_MS = 60_000;
-const RESTART_DELAY_MS = 1_000;
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
@@ -51,18 +50,17 @@ function installRuntime(logger: Logger): void {
 /** Schedules and endless tasks are put right at the start and every minute, whatever happened to Temporal. */
 function keepRhythmsAlive(config: Config, logger: Logger): () => Promise<void> {
   const temporal = createTemporalClient(config.temporal);
-  const keep = (): void => {
-    keepRhythms(temporal.client, config).catch((error: unknown) => {
-      logger.warn({ error }, 'tasks could not be put in line, trying again');
-      retry = setTimeout(keep, RESTART_DELAY_MS);
-    });
+  let isKeeping = false;
+  const keep = async (): Promise<void> => {
+    if (isKeeping) return;
+    isKeeping = true;
+    await untilDone('put the tasks in line', logger, () => keepRhythms(temporal.client, config));
+    isKeeping = false;
   };
-  let retry: NodeJS.Timeout | undefined;
-  keep();
-  const timer = setInterval(keep, RHYTHM_CHECK_MS);
+  void keep();
+  const timer = setInterval(() => void keep(), RHYTHM_CHECK_MS);
   return async () => {
     clearInterval(timer);
-    clearTimeout(retry);
     await temporal.close();
   };
 }
