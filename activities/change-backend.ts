@@ -3,6 +3,7 @@ import { GatewayError } from '../gateways/gateway-error.ts';
 import type { Backend, BackendStatus } from '../workflows/domain/backend.ts';
 import type { ActivityContext } from './context.ts';
 import { isRepeat, withHeartbeat } from './heartbeat.ts';
+import { readKnownBackend } from './known-backend.ts';
 import { assertOwnsSite } from './site-owner.ts';
 
 const DOVEADM_TIMEOUT_MS = 1_500;
@@ -53,10 +54,10 @@ async function changeStatus(
   input: ChangeStatusInput,
 ): Promise<BackendStatus> {
   await assertOwnsSite(context);
-  const before = await readBackend(context, input.backendId);
+  const before = await readKnownBackend(context, input.backendId);
   const isOurs = before.status !== input.status || isRepeat();
   if (before.status !== input.status) await writeStatus(context, before, input.status);
-  const after = await readBackend(context, input.backendId);
+  const after = await readKnownBackend(context, input.backendId);
   if (isOurs && after.status === input.status) await rememberChange(context, after);
   const { host, status } = after;
   context.logger.info({ backend: host, from: before.status, to: status }, 'backend status changed');
@@ -103,17 +104,5 @@ async function rememberChange(context: ActivityContext, backend: Backend): Promi
     offlineWrittenAtMicros: null,
     offlineSinceMs: null,
     returnedAtMs: [...recent, nowMs],
-  });
-}
-
-async function readBackend(context: ActivityContext, backendId: string): Promise<Backend> {
-  const backend = await context.geodb.readBackend(backendId);
-  if (backend !== null) return backend;
-  throw new GatewayError(`the GeoDB has no Backend ${backendId}`, {
-    system: 'cassandra',
-    operation: 'readBackend',
-    isTemporary: false,
-    code: 'NotFound',
-    subject: backendId,
   });
 }

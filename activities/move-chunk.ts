@@ -9,6 +9,7 @@ import type {
 import type { ActivityContext } from './context.ts';
 import { forceRows } from './force-rows.ts';
 import { isRepeat, withHeartbeat } from './heartbeat.ts';
+import { readKnownBackend } from './known-backend.ts';
 import { countRows, isOpen, settleRow } from './settle-rows.ts';
 import { assertOwnsSite } from './site-owner.ts';
 
@@ -43,7 +44,7 @@ export interface MovedChunk {
   /** The source's doveadm did not answer, so the users were forced over at once. */
   readonly isSourceSilent: boolean;
   readonly firstConfirmedAtMs: number | null;
-  /** Code of what the source answered in place of moving; null: nothing was wrong. */
+  /** Code of what was wrong with the source: silent, or refusing to move; null: nothing. */
   readonly refusal: string | null;
 }
 
@@ -58,7 +59,8 @@ export async function moveChunk(
     let refusal: string | null = null;
     if (input.mode === 'cancel') rows = await cancelRows(context, rows);
     else if (rows.some(isOpen) && input.mode !== 'check') {
-      isSourceSilent = !(await context.doveadm.isAnswering(input.sourceHost, ANSWER_TIMEOUT_MS));
+      refusal = await findSilence(context, input);
+      isSourceSilent = refusal !== null;
       if (input.mode === 'force' || isSourceSilent) {
         rows = await forceRows(context, input, rows, { isSourceSilent });
       } else {
@@ -71,6 +73,22 @@ export async function moveChunk(
     await noteInFlight(context, input, rows);
     return { ...summarize(input.chunk, rows), isSourceSilent, refusal };
   });
+}
+
+/** Why the source's doveadm is of no use: the code of its failure; null: it answers. */
+async function findSilence(
+  context: ActivityContext,
+  { operationId, chunk, sourceHost }: MoveChunkInput,
+): Promise<string | null> {
+  try {
+    await context.doveadm.readCommands(sourceHost, { timeoutMs: ANSWER_TIMEOUT_MS, maxAgeMs: -1 });
+    return null;
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    const fields = { operationId, chunk, backend: sourceHost, code: error.code };
+    context.logger.warn({ ...fields, message: error.message }, 'source is silent');
+    return error.code;
+  }
 }
 
 function readRows(context: ActivityContext, input: MoveChunkInput): Promise<LedgerRow[]> {
@@ -118,7 +136,7 @@ async function sendRows(
   signal: AbortSignal,
 ): Promise<{ rows: LedgerRow[]; refusal: string | null }> {
   const open = rows.filter(isOpen);
-  const targetHost = await hostOf(context, open[0]?.targetId ?? '');
+  const target = await readKnownBackend(context, open[0]?.targetId ?? '');
   const homes = await context.geodb.readUsers(open.map((row) => row.username));
   const timestamp = attemptTimestamp(open, homes);
   const sentAtMs = Date.now();
@@ -135,10 +153,11 @@ async function sendRows(
       timeoutMs: ANSWER_TIMEOUT_MS,
       maxAgeMs: DISCOVERY_MAX_AGE_MS,
     });
+    if (!commands.hasUserList) assertAllGo(input);
     await context.doveadm.batchMove({
       sourceHost: input.sourceHost,
-      targetHost,
-      usernames: commands.hasUserList ? sent.map((row) => row.username) : [],
+      targetHost: target.host,
+      usernames: sent.map((row) => row.username),
       minLastMovedSecs: input.minLastMovedSecs,
       maxParallel: input.maxParallel,
       moveTimestampMicros: timestamp,
@@ -150,9 +169,22 @@ async function sendRows(
     if (!(error instanceof GatewayError) || error.system !== 'doveadm') throw error;
     const { operationId, chunk, sourceHost } = input;
     const fields = { operationId, chunk, backend: sourceHost, code: error.code };
-    context.logger.warn(fields, 'source did not carry out a batch move');
+    const { message } = error;
+    context.logger.warn({ ...fields, message }, 'source did not carry out a batch move');
     return { rows: all, refusal: error.code };
   }
+}
+
+/** A source that takes no list chooses the users itself: that is right only where all of them go. */
+function assertAllGo({ kind, sourceHost }: MoveChunkInput): void {
+  if (kind === 'evacuation' || kind === 'drain') return;
+  throw new GatewayError(`doveadm of ${sourceHost} cannot be told which users to move`, {
+    system: 'doveadm',
+    operation: 'batchMove',
+    isTemporary: false,
+    code: 'UnknownCommand',
+    subject: sourceHost,
+  });
 }
 
 /**
@@ -168,18 +200,6 @@ export function attemptTimestamp(
   const former = Math.max(0, ...rows.map((row) => row.moveTimestampMicros ?? 0));
   if (former > newest) return former;
   return Math.max(Date.now() * 1000, newest) + 1;
-}
-
-async function hostOf(context: ActivityContext, backendId: string): Promise<string> {
-  const backend = await context.geodb.readBackend(backendId);
-  if (backend !== null) return backend.host;
-  throw new GatewayError(`the GeoDB has no Backend ${backendId}`, {
-    system: 'cassandra',
-    operation: 'readBackend',
-    isTemporary: false,
-    code: 'NotFound',
-    subject: backendId,
-  });
 }
 
 async function noteInFlight(

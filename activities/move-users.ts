@@ -8,6 +8,7 @@ import { resolveFeatures } from '../workflows/policy/resolve-feature.ts';
 import type { TargetCandidate } from '../workflows/policy/select-targets.ts';
 import type { ActivityContext } from './context.ts';
 import { withHeartbeat } from './heartbeat.ts';
+import { readKnownBackend } from './known-backend.ts';
 import { moveChunk, type MoveChunkInput, type MovedChunk } from './move-chunk.ts';
 import { planRound, type PlannedRound, type PlanRoundInput } from './plan-round.ts';
 import { readHomeSite } from './read-cluster.ts';
@@ -31,7 +32,7 @@ export interface MoveUsersActivities {
   readMoveSituation(input: { sourceId: string }): Promise<MoveSituation>;
   planRound(input: PlanRoundInput): Promise<PlannedRound>;
   moveChunk(input: MoveChunkInput): Promise<MovedChunk>;
-  /** Fresh count at LOCAL_QUORUM. */
+  /** Fresh count at LOCAL_QUORUM. A Backend that the GeoDB does not know is a permanent refusal. */
   countUsers(input: { backendId: string }): Promise<number>;
   saveOperation(operation: Operation): Promise<void>;
 }
@@ -41,13 +42,18 @@ export function createMoveUsers(context: ActivityContext): MoveUsersActivities {
     readMoveSituation: ({ sourceId }) => withHeartbeat(() => readSituation(context, sourceId)),
     planRound: (input) => withHeartbeat(() => planRound(context, input)),
     moveChunk: (input) => moveChunk(context, input),
-    countUsers: ({ backendId }) => context.geodb.countUsers(backendId),
+    countUsers: ({ backendId }) => countUsers(context, backendId),
     async saveOperation(operation) {
       await context.store.saveOperation(operation);
       const { siteName } = operation;
       await context.cache.publish({ siteName, topic: 'operations', atMs: Date.now() });
     },
   };
+}
+
+async function countUsers(context: ActivityContext, backendId: string): Promise<number> {
+  await readKnownBackend(context, backendId);
+  return context.geodb.countUsers(backendId);
 }
 
 async function readSituation(context: ActivityContext, sourceId: string): Promise<MoveSituation> {

@@ -27,6 +27,7 @@ import {
   closeBook,
   endMoves,
   planNext,
+  reopenSource,
   sendPlanned,
   settleOpen,
   verifyEnd,
@@ -128,6 +129,7 @@ async function carryOutSafely(mover: Mover): Promise<'ended' | 'continue' | 'lea
     if (!(failure instanceof ActivityFailure)) throw failure;
     const { cause } = failure;
     if (cause instanceof ApplicationFailure && cause.type === 'NotTheOwner') return 'leave';
+    await reopenSource(mover);
     await closeBook(mover, 'failed', causeOf(failure));
     return 'ended';
   }

@@ -105,13 +105,20 @@ export function addMoved(state: MoverState, moved: MovedChunk, sentAtMs: number)
   const isSent = former.isSent || attempts > 0;
   const still: OpenChunk = { ...former, counts, forced, attempts, isSent, sentAtMs };
   const first = earliest(state.operation.firstConfirmedAtMs, moved.firstConfirmedAtMs);
+  const stateReason = sourceTrouble(state, moved) ?? state.operation.stateReason;
   return {
     ...state,
     openChunks: isClosed ? others : [...others, still].sort((a, b) => a.chunk - b.chunk),
     closed: isClosed ? addMoveCounts(state.closed, counts) : state.closed,
     forcedClosed: state.forcedClosed + (isClosed ? forced : 0),
-    operation: { ...state.operation, firstConfirmedAtMs: first },
+    operation: { ...state.operation, firstConfirmedAtMs: first, stateReason },
   };
+}
+
+/** What is wrong with the source, in the row until the next round; null: nothing, or not the time to say. */
+function sourceTrouble({ operation }: MoverState, moved: MovedChunk): string | null {
+  if (moved.refusal === null || operation.state !== 'running') return null;
+  return `${moved.isSourceSilent ? 'SourceSilent' : 'SourceRefused'} (${moved.refusal})`;
 }
 
 /** The row for API and UI: planned = confirmed + skipped + failed + remaining, always. */

@@ -1,10 +1,10 @@
 /** The steps of an operation, in the order in which they come. */
-import { condition } from '@temporalio/workflow';
+import { ActivityFailure, condition } from '@temporalio/workflow';
 import { moverActivities, moverRecords } from '../activity-options.ts';
 import type { MoverInbox, MoverState, OpenChunk } from '../contract.ts';
 import { assert } from '../domain/assert.ts';
 import { isAutomatic } from '../domain/operation.ts';
-import { chunkSizeOf, roundSize } from '../policy/plan-evacuation.ts';
+import { chunkSizeOf, LANES, roundSize } from '../policy/plan-evacuation.ts';
 import { selectTargets } from '../policy/select-targets.ts';
 import type { MoveSituation } from '../../activities/move-users.ts';
 import { addMoved, addRound, become, openRemaining, wantedLeft } from './book.ts';
@@ -55,8 +55,12 @@ export async function planNext(mover: Mover): Promise<void> {
   const wish = { sourceId: request.sourceId, targetIds, users };
   const { quotas, refused } = selectTargets(situation.candidates, wish);
   if (users > 0 && quotas.length === 0) {
-    const reasons = refused.map(({ host, refusal }) => `${host}: ${refusal}`).join(', ');
-    mover.state = become(state, 'running', `NoTargetLeft (${reasons})`);
+    const known = new Set(situation.candidates.map(({ backendId }) => backendId));
+    const reasons = [
+      ...refused.map(({ host, refusal }) => `${host}: ${refusal}`),
+      ...targetIds.filter((id) => !known.has(id)).map((id) => `${id}: Unknown`),
+    ];
+    mover.state = become(state, 'running', `NoTargetLeft (${reasons.join(', ')})`);
     await mover.save({ isUrgent: true });
     await condition(() => mover.isHeld(), NO_TARGET_WAIT_MS);
     return;
@@ -111,9 +115,15 @@ export async function settleOpen(mover: Mover): Promise<void> {
   await condition(() => hasWork() || mover.isHeld(), SETTLE_INTERVAL_MS);
   if (inbox.wish !== null) return;
   const sent = (): OpenChunk[] => stateOf(mover).openChunks.filter((chunk) => chunk.isSent);
-  for (const chunk of sent()) {
-    await visitChunk(mover, chunk, takeFollowUp(inbox, chunk.chunk));
-  }
+  const waiting = sent();
+  // Side by side, as they were sent: a source that hangs would else cost its time-out for each of them.
+  const lane = async (): Promise<void> => {
+    for (let chunk = waiting.shift(); chunk !== undefined; chunk = waiting.shift()) {
+      if (inbox.wish !== null) return;
+      await visitChunk(mover, chunk, takeFollowUp(inbox, chunk.chunk));
+    }
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
   dropEndedFollowUps(inbox, sent());
   await mover.save({ isUrgent: false });
 }
@@ -178,6 +188,18 @@ export async function endMoves(mover: Mover, wish: NonNullable<MoverInbox['wish'
     await moverRecords.holdAutomation({ backendId, untilMs });
   }
   await closeBook(mover, wish.end, wish.reason === '' ? wish.actor : wish.reason);
+}
+
+/** Whoever gives up must not leave the source shut to new users. */
+export async function reopenSource(mover: Mover): Promise<void> {
+  const { maxUsers, sourceId } = stateOf(mover).request;
+  if (maxUsers !== null) return;
+  try {
+    await moverRecords.setAcceptNewUsers({ backendId: sourceId, isAccepting: true });
+  } catch (failure) {
+    // Refused for good, as was what made it give up: that is the failure to be told.
+    if (!(failure instanceof ActivityFailure)) throw failure;
+  }
 }
 
 /** Who made an operation stop or go on, also where it was a bare signal of the `temporal` CLI. */
