@@ -37,6 +37,11 @@ describe('chooseUsers', () => {
     ]);
   });
 
+  it('begins with the first of equal quotas', () => {
+    const chosen = chooseUsers(users(4), aRule({ a: 2, b: 2 }), NOW_MS);
+    expect(sizes(chosen)).toEqual(['a:2', 'b:2']);
+  });
+
   it('leaves users beyond the quotas alone', () => {
     const chosen = chooseUsers(users(9), aRule({ a: 2 }), NOW_MS);
     expect(chosen.chunks).toEqual([{ targetId: 'a', usernames: ['u0', 'u1'] }]);

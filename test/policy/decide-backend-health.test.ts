@@ -233,6 +233,35 @@ describe('verdicts of decideBackendHealth', () => {
     expect(judge({ attempts: restored, operation, memory })?.verdict).toBe('healthy');
   });
 
+  it('go from critical over degraded to healthy without a run of not knowing', () => {
+    const attempts = history(
+      { secs: 60, perSec: 4, failed: 1 },
+      { secs: 20, perSec: 4, failed: 0 },
+    );
+    const memory = aMemory({ verdict: 'degraded', verdictSinceMs: ago(10) });
+    expect(judge({ attempts, memory })?.verdict).toBe('healthy');
+  });
+
+  it('heed the latest sign of trouble: an old operation does not make a new failure look old', () => {
+    const attempts = history(
+      { secs: 270, perSec: 4, failed: 0 },
+      { secs: 30, perSec: 0.2, failed: 1 },
+    );
+    const memory = aMemory({ verdict: 'critical', verdictSinceMs: ago(25) });
+    const operation = anOperation({ createdAtMs: ago(400) });
+    expect(judge({ attempts, memory, operation })?.verdict).toBe('unknown');
+  });
+
+  it('do not turn healthy by old attempts while users are being moved off a degraded one', () => {
+    const attempts = history(
+      { secs: 280, perSec: 4, failed: 0 },
+      { secs: 20, perSec: 0.2, failed: 1 },
+    );
+    const memory = aMemory({ verdict: 'unknown', verdictSinceMs: ago(10) });
+    const operation = anOperation({ cause: 'degraded', kind: 'partialMove', createdAtMs: ago(15) });
+    expect(judge({ attempts, memory, operation })?.verdict).toBe('unknown');
+  });
+
   it('leave out attempts from before the last change of status', () => {
     const returned = history(
       { secs: 280, perSec: 4, failed: 1 },

@@ -58,6 +58,12 @@ describe('selectTargets', () => {
   it.each([
     { name: 'evenly', given: [{}, {}], users: 10, expected: [5, 5] },
     { name: 'the odd one to the first', given: [{}, {}], users: 11, expected: [6, 5] },
+    {
+      name: 'the odd one to whom it is nearest due',
+      given: [{ loadFactor: 50 }, {}],
+      users: 10,
+      expected: [3, 7],
+    },
     { name: 'by load factor', given: [{}, { loadFactor: 50 }], users: 30, expected: [20, 10] },
     {
       name: 'to the emptier one first',
