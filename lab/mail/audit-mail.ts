@@ -128,7 +128,9 @@ async function readIds(user: string, doveadm: DoveadmClient | undefined): Promis
   const parameters = { user, field: ['hdr.x-lab-id'], query: ['mailbox', 'INBOX'] };
   const reply = await doveadm.run('fetch', parameters);
   if (reply.kind === 'error') throw new Error(`fetch: ${reply.type} ${reply.exitCode}`);
-  return reply.rows.map((row) => String(row['hdr.x-lab-id'] ?? '')).filter(Boolean);
+  return reply.rows
+    .map((row) => row['hdr.x-lab-id'])
+    .filter((id): id is string => typeof id === 'string' && id !== '');
 }
 
 if (import.meta.main) {

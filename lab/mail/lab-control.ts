@@ -36,7 +36,7 @@ export async function orderParts(lab: LabSettings, verb: PartVerb, parts: readon
   if (parts.length === 0) return;
   const query = new URLSearchParams(parts.map((part): [string, string] => ['part', part]));
   if (verb === 'kill') query.set('stay', '1');
-  await ask(lab, `/${verb}?${query}`, 'POST');
+  await ask(lab, `/${verb}?${query.toString()}`, 'POST');
 }
 
 async function ask({ control, net }: LabSettings, path: string, method: string): Promise<unknown> {

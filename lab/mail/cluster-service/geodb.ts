@@ -5,49 +5,22 @@
  */
 import type cassandra from 'cassandra-driver';
 import { createGeodbClient } from './geodb-client.ts';
+import {
+  textOf,
+  toBackend,
+  toForceMove,
+  toHome,
+  toReachability,
+  toSite,
+  type BackendRow,
+  type ForceMoveRow,
+  type Home,
+  type ReachabilityRow,
+  type SiteRow,
+} from './geodb-rows.ts';
 import type { Settings } from './settings.ts';
 
-export interface Home {
-  readonly username: string;
-  readonly backendId: string;
-  readonly altBackendId: string | null;
-  readonly moving: string | null;
-  readonly lastMovedMs: number | null;
-  /** WRITETIME(backend_id) in microseconds. */
-  readonly writtenAtMicros: number;
-}
-
-export interface SiteRow {
-  readonly id: string;
-  readonly name: string;
-  readonly loadBalancer: string | null;
-  readonly status: string;
-}
-
-export interface BackendRow {
-  readonly id: string;
-  readonly siteId: string;
-  readonly host: string;
-  readonly status: string;
-  readonly loadFactor: number;
-}
-
-export interface ForceMoveRow {
-  readonly scope: 'site' | 'backend';
-  readonly targetId: string;
-  readonly id: string;
-  readonly percentage: number;
-  readonly destinations: readonly string[];
-}
-
-export interface ReachabilityRow {
-  readonly sourceSiteId: string;
-  readonly targetSiteId: string;
-  readonly reachable: number;
-  readonly checkedAtMs: number | null;
-}
-
-type Row = cassandra.types.Row;
+export type { BackendRow, ForceMoveRow, Home, ReachabilityRow, SiteRow };
 
 /** Connects in the background; until then, and while Cassandra is silent, every call fails. */
 export function openGeodb(settings: Settings['cassandra']) {
@@ -77,36 +50,17 @@ function clusterQueries(run: Run, keyspace: string) {
         `SELECT id, name, load_balancer, status FROM ${keyspace}.sites`,
         [],
       );
-      return rows.map((row) => ({
-        id: String(row['id']),
-        name: row['name'] ?? '',
-        loadBalancer: row['load_balancer'],
-        status: row['status'] ?? 'online',
-      }));
+      return rows.map(toSite);
     },
     async readBackends(): Promise<BackendRow[]> {
       const columns = 'id, site_id, host, status, load_factor';
       const { rows } = await run(`SELECT ${columns} FROM ${keyspace}.backends`, []);
-      return rows.map((row) => ({
-        id: String(row['id']),
-        siteId: String(row['site_id']),
-        host: row['host'] ?? '',
-        status: row['status'] ?? 'standby',
-        loadFactor: row['load_factor'] ?? 100,
-      }));
+      return rows.map(toBackend);
     },
     async readForceMoves(): Promise<ForceMoveRow[]> {
       const columns = 'scope, target, id, percentage, destinations';
       const { rows } = await run(`SELECT ${columns} FROM ${keyspace}.force_moves`, []);
-      return rows.map((row) => ({
-        scope: row['scope'],
-        targetId: String(row['target']),
-        id: row['id'] ?? '',
-        percentage: row['percentage'] ?? 0,
-        destinations: String(row['destinations'] ?? '')
-          .split(',')
-          .filter(Boolean),
-      }));
+      return rows.map(toForceMove);
     },
     /** Ids of Backends that must get no new users. */
     async readClosedBackends(): Promise<Set<string>> {
@@ -123,12 +77,7 @@ function clusterQueries(run: Run, keyspace: string) {
     async readReachability(): Promise<ReachabilityRow[]> {
       const columns = 'src_site_id, dest_site_id, reachable, checked_at';
       const { rows } = await run(`SELECT ${columns} FROM ${keyspace}.site_reachability`, []);
-      return rows.map((row) => ({
-        sourceSiteId: String(row['src_site_id']),
-        targetSiteId: String(row['dest_site_id']),
-        reachable: row['reachable'] ?? 0,
-        checkedAtMs: timeOf(row['checked_at']),
-      }));
+      return rows.map(toReachability);
     },
     async writeReachability(sourceId: string, targetId: string, isReachable: boolean) {
       await run(
@@ -173,10 +122,8 @@ function homeQueries(run: Run, keyspace: string) {
         `INSERT INTO ${users} (username, backend_id) VALUES (?, ?) IF NOT EXISTS`,
         [username, backendId],
       );
-      const row = rows[0];
-      return row === undefined || row['[applied]'] === true || row['backend_id'] === null
-        ? backendId
-        : String(row['backend_id']);
+      // An applied insert answers no home: then it is ours that holds.
+      return (rows[0] === undefined ? null : textOf(rows[0], 'backend_id')) ?? backendId;
     },
     async beginMove(home: { username: string; targetId: string; token: string; micros: number }) {
       await run(
@@ -235,18 +182,3 @@ function statusQueries(run: Run, keyspace: string) {
     },
   };
 }
-
-/** null: a row that has no home, for instance a lone `moving` column. */
-function toHome(row: Row): Home | null {
-  if (row['backend_id'] === null) return null;
-  return {
-    username: row['username'],
-    backendId: String(row['backend_id']),
-    altBackendId: row['alt_backend_id'] === null ? null : String(row['alt_backend_id']),
-    moving: row['moving'],
-    lastMovedMs: timeOf(row['last_moved']),
-    writtenAtMicros: Number(row['written_at'] ?? 0),
-  };
-}
-
-const timeOf = (value: unknown) => (value instanceof Date ? value.getTime() : null);
