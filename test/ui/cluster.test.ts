@@ -81,6 +81,11 @@ describe('lamps', () => {
     }
   });
 
+  it('do not call metrics fresh that the page got long ago', () => {
+    const [metrics] = lampsOf(overview('calm', NOW, false), 45);
+    expect(metrics).toMatchObject({ tone: 'warn', text: '45 s old' });
+  });
+
   it('are not evaluated rather than green when blind', () => {
     const [metrics, protection] = lampsOf(overview('blind', NOW, false), 626);
     expect(metrics).toMatchObject({ tone: 'crit', text: '10 min old' });

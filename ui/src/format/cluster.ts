@@ -162,7 +162,7 @@ function restSentence(overview: Overview, needy: readonly Backend[]): string {
   const offline = others.filter(({ status }) => status === 'offline').length;
   const parts = [
     needy.length > 0 && healthy > 0 ? `${healthy} ${is(healthy)} healthy` : '',
-    unknown > 0 ? `${unknown} ${is(unknown)} unknown: too few attempts` : '',
+    unknown > 0 ? `${unknown} ${is(unknown)} not judged at the moment` : '',
     standby > 0 ? `${standby} ${is(standby)} in standby` : '',
     offline > 0 ? `${offline} ${is(offline)} offline` : '',
   ].filter((part) => part !== '');

@@ -28,8 +28,11 @@ function metricsLamp({ metrics }: Overview, age: number | null): Lamp {
   const base = { name: 'Metrics', href: '/tasks' };
   const title = `${metrics.view?.proxiesSeen ?? 0} of ${metrics.view?.proxiesExpected ?? 0} proxies scraped; limit ${metrics.maxAgeSecs} s`;
   const text = age === null ? 'None' : `${shortAge(age)} old`;
-  return metrics.isBlind
-    ? { ...base, icon: 'blind', tone: 'crit', text, title }
+  if (metrics.isBlind) return { ...base, icon: 'blind', tone: 'crit', text, title };
+  // What is shown may be old because the page has no connection.
+  const isOld = age === null || age > metrics.maxAgeSecs;
+  return isOld
+    ? { ...base, icon: 'clock', tone: 'warn', text, title }
     : { ...base, icon: 'check', tone: '', text, title };
 }
 
