@@ -5,6 +5,7 @@ import { createLogger } from '../../platform/logger.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { createMetrics } from '../../platform/metrics.ts';
 import { CassandraSession } from '../cassandra-session.ts';
+import { untilPossible } from '../until-possible.ts';
 import { migrate } from './migrate.ts';
 
 /** May be run again at any time. Throws GatewayError{system: 'cassandra'}. */
@@ -24,5 +25,8 @@ export async function initControllerStore(
 
 if (import.meta.main) {
   const config = readConfig(process.env);
-  await initControllerStore(config, createLogger({ level: config.log.level, role: 'store:init' }));
+  const logger = createLogger({ level: config.log.level, role: 'store:init' });
+  await untilPossible('migrate the controller store', logger, () =>
+    initControllerStore(config, logger),
+  );
 }

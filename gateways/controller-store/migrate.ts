@@ -45,7 +45,21 @@ export async function migrate(
       logger.info({ version: migration.version, name: migration.name }, 'schema step applied');
     }
   } finally {
+    await giveLockBack(session, statements, holder, logger);
+  }
+}
+
+/** The schema is what counts: a lock that cannot be given back now ends by itself. */
+async function giveLockBack(
+  session: CassandraSession,
+  statements: ReturnType<typeof lockStatements>,
+  holder: string,
+  logger: Logger,
+): Promise<void> {
+  try {
     await session.writeIf('migrate', statements.unlock, ['schema', holder]);
+  } catch (error) {
+    logger.warn({ error, lockSecs: LOCK_SECS }, 'the schema lock stays until it expires');
   }
 }
 
@@ -68,8 +82,9 @@ async function takeLock(
 ): Promise<void> {
   const deadlineMs = Date.now() + WAIT_MS;
   for (;;) {
-    const { applied } = await session.writeIf('migrate', statements.lock, ['schema', holder]);
-    if (applied) return;
+    const { applied, row } = await session.writeIf('migrate', statements.lock, ['schema', holder]);
+    // ours already: the answer to an earlier try was lost
+    if (applied || row?.['holder'] === holder) return;
     if (Date.now() > deadlineMs) {
       throw new GatewayError('another process has been changing the schema for too long', {
         system: 'cassandra',

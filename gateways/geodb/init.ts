@@ -7,6 +7,7 @@ import type { Logger } from '../../platform/logger.ts';
 import { createMetrics } from '../../platform/metrics.ts';
 import { CassandraSession } from '../cassandra-session.ts';
 import { createKeyspace } from '../create-keyspace.ts';
+import { untilPossible } from '../until-possible.ts';
 
 /** May be run again at any time. Throws GatewayError{system: 'cassandra'}. */
 export async function initGeodb(config: Pick<Config, 'cassandra'>, logger: Logger): Promise<void> {
@@ -38,5 +39,6 @@ async function readSchema(keyspace: string): Promise<string[]> {
 
 if (import.meta.main) {
   const config = readConfig(process.env);
-  await initGeodb(config, createLogger({ level: config.log.level, role: 'geodb:init' }));
+  const logger = createLogger({ level: config.log.level, role: 'geodb:init' });
+  await untilPossible('create the GeoDB', logger, () => initGeodb(config, logger));
 }
