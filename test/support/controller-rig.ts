@@ -7,7 +7,7 @@ import { hashSecret, newSecret } from '../../api/auth.ts';
 import type { Role } from '../../gateways/controller-store/accounts.ts';
 import { initControllerStore } from '../../gateways/controller-store/init.ts';
 import { createGateways, type Gateways } from '../../gateways/create-gateways.ts';
-import { CassandraSession } from '../../gateways/cassandra-session.ts';
+import { CassandraSession, type Row } from '../../gateways/cassandra-session.ts';
 import { initGeodb } from '../../gateways/geodb/init.ts';
 import { readConfig, type Config } from '../../platform/config.ts';
 import { createLogger } from '../../platform/logger.ts';
@@ -56,6 +56,8 @@ export interface ControllerRig extends Gateways {
   hostOf(backendId: string): string;
   /** `{geodb}` stands for the keyspace. Straight to Cassandra: no recorder sees it. */
   cql(text: string, params?: readonly unknown[]): Promise<void>;
+  /** `{geodb}` and `{store}` stand for the keyspaces. */
+  read(text: string, params?: readonly unknown[]): Promise<readonly Row[]>;
   addUsers(host: string): Promise<void>;
   createUsersTable(): Promise<void>;
   /** Hosts by user. */
@@ -98,6 +100,11 @@ export async function openControllerRig(options: RigOptions): Promise<Controller
     backendId: (host) => ids.get(host) ?? '',
     hostOf: (id) => [...ids].find((entry) => entry[1] === id)?.[0] ?? id,
     cql,
+    read: (text, params = []) => {
+      const { geodbKeyspace, keyspace } = config.cassandra;
+      const whole = text.replaceAll('{geodb}', geodbKeyspace).replaceAll('{store}', keyspace);
+      return session.read('test', { keyspace, table: 'any', cql: whole }, params);
+    },
     addUsers: async (host) => {
       const users = options.backends.find(({ name }) => name === host)?.users ?? 0;
       const names = Array.from({ length: users }, (_, index) => `${host}-user${index + 1}`);
@@ -106,9 +113,7 @@ export async function openControllerRig(options: RigOptions): Promise<Controller
     },
     createUsersTable: () => cql(USERS_TABLE),
     homes: async () => {
-      const text = `SELECT username, backend_id FROM ${config.cassandra.geodbKeyspace}.users`;
-      const keyspace = config.cassandra.geodbKeyspace;
-      const rows = await session.read('test', { cql: text, keyspace, table: 'users' }, []);
+      const rows = await rig.read('SELECT username, backend_id FROM {geodb}.users');
       const entries = rows.map((row) => [row['username'], rig.hostOf(String(row['backend_id']))]);
       return Object.fromEntries(entries.sort()) as Record<string, string>;
     },

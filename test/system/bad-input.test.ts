@@ -66,7 +66,7 @@ beforeAll(async () => {
   };
   worker = rig.start('worker/main.ts', settings);
   api = rig.start('api/main.ts', settings);
-}, 120_000);
+}, 240_000);
 
 afterAll(async () => {
   await rig.close();

@@ -116,7 +116,7 @@ beforeAll(async () => {
   const recorded = { CASSANDRA_SERVERS: `${rig.at(200)}:9042`, PROMETHEUS_URL: prometheus.url };
   rig.start('worker/main.ts', recorded);
   rig.start('api/main.ts', recorded);
-}, 120_000);
+}, 240_000);
 
 afterAll(async () => {
   clearInterval(traffic);
@@ -204,6 +204,9 @@ async function expectSnapshot(decision: RecordedDecision): Promise<void> {
   const snapshot = await rig.store.readSnapshot(decision.snapshotId);
   expect(snapshot?.features.BackendHealthAutoHandling).toBe('dryRun');
   if (snapshot === null) return;
+  const kept = 'SELECT TTL(body) AS secs FROM {store}.snapshots WHERE snapshot_id = ?';
+  const [row] = await rig.read(kept, [decision.snapshotId]);
+  expect(Number(row?.['secs'])).toBeGreaterThan(60 * 86_400);
   const { task, kind, reason, hosts, backendId, numbers, isDryRun } = decision;
   expect(decideBackendHealth(snapshot).decisions).toContainEqual(
     expect.objectContaining({ task, kind, reason, hosts, backendId, numbers, isDryRun }),
