@@ -1,6 +1,5 @@
 /** Every change is audited once, also a refused or failed one. */
 import type { Context, MiddlewareHandler } from 'hono';
-import type { Dependencies } from './dependencies.ts';
 import type { ApiEnv } from './router.ts';
 
 /** An audit that takes longer is written behind the answer. */

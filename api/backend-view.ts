@@ -66,9 +66,7 @@ export function presentBackend(state: ViewState, facts: SiteFacts, backend: Back
     siteName: facts.site.name,
     status: backend.status,
     loadFactor: backend.loadFactor,
-    verdict: memory?.verdict ?? 'unknown',
-    verdictSinceMs: memory?.verdictSinceMs ?? null,
-    judgedAtMs: memory?.judgedAtMs ?? null,
+    ...presentMemory(memory),
     users: count?.users ?? null,
     usersCountedAtMs: count?.countedAtMs ?? null,
     sessions: null,
@@ -76,9 +74,20 @@ export function presentBackend(state: ViewState, facts: SiteFacts, backend: Back
     criticalFailure: failureOver(metrics, backend.host, policy.failureCriticalWindowSecs),
     load: metrics?.load[backend.host] ?? null,
     isOfflineByController: isOfflineByController(backend, memory),
-    operatorHoldUntilMs: memory?.operatorHoldUntilMs ?? null,
     operationId: facts.operations.find((each) => each.sourceId === backend.id)?.operationId ?? null,
     lastDecision: facts.decisions.find((each) => each.hosts.includes(backend.host)) ?? null,
+  };
+}
+
+/** What automation remembers of a Backend; a Backend that it has not seen yet is unknown. */
+function presentMemory(
+  memory: BackendMemory | null,
+): Pick<BackendView, 'verdict' | 'verdictSinceMs' | 'judgedAtMs' | 'operatorHoldUntilMs'> {
+  return {
+    verdict: memory?.verdict ?? 'unknown',
+    verdictSinceMs: memory?.verdictSinceMs ?? null,
+    judgedAtMs: memory?.judgedAtMs ?? null,
+    operatorHoldUntilMs: memory?.operatorHoldUntilMs ?? null,
   };
 }
 

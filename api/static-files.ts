@@ -31,7 +31,8 @@ export function staticFiles(uiDir: string): MiddlewareHandler {
     }
     const path = safePath(root, c.req.path);
     const extension = extname(c.req.path);
-    const isPage = extension === '' || extension === '.html';
+    // Names of Backends have dots: whatever a browser goes to that is no file we know is a page.
+    const isPage = !(extension in TYPES) || extension === '.html';
     const file = isPage ? join(root, 'index.html') : path;
     const content = file === null ? null : await readIfThere(file);
     if (content !== null) {

@@ -51,21 +51,32 @@ function presentTask(
   const intervalSecs = isScheduled(task) ? config.intervals[task] : null;
   const sinceMs = run?.lastSucceededAtMs ?? run?.lastStartedAtMs ?? null;
   const limitMs = intervalSecs === null ? Infinity : OVERDUE_INTERVALS * intervalSecs * 1000;
-  const succeededAtMs = run?.lastSucceededAtMs ?? null;
   return {
     task,
     intervalSecs,
-    lastStartedAtMs: run?.lastStartedAtMs ?? null,
-    lastSucceededAtMs: succeededAtMs,
-    lastSuccessAgeSecs: succeededAtMs === null ? null : Math.max(0, now() - succeededAtMs) / 1000,
-    lastDurationMs: run?.lastDurationMs ?? null,
-    lastError: run?.lastError ?? null,
-    lastErrorAtMs: run?.lastErrorAtMs ?? null,
-    outcomes: { ...run?.outcomes },
+    ...presentRun(run, now()),
     isPaused: state?.isPaused ?? null,
     pausedNote: state?.pausedNote ?? null,
     nextRunAtMs: state?.nextRunAtMs ?? null,
     isOverdue: sinceMs !== null && now() - sinceMs > limitMs,
+  };
+}
+
+type RunView = Omit<
+  TaskView,
+  'task' | 'intervalSecs' | 'isPaused' | 'pausedNote' | 'nextRunAtMs' | 'isOverdue'
+>;
+
+function presentRun(run: TaskRun | null, nowMs: number): RunView {
+  const succeededAtMs = run?.lastSucceededAtMs ?? null;
+  return {
+    lastStartedAtMs: run?.lastStartedAtMs ?? null,
+    lastSucceededAtMs: succeededAtMs,
+    lastSuccessAgeSecs: succeededAtMs === null ? null : Math.max(0, nowMs - succeededAtMs) / 1000,
+    lastDurationMs: run?.lastDurationMs ?? null,
+    lastError: run?.lastError ?? null,
+    lastErrorAtMs: run?.lastErrorAtMs ?? null,
+    outcomes: { ...run?.outcomes },
   };
 }
 

@@ -20,22 +20,25 @@ const CHECKS = [
   { name: 'build', isFine: () => runScript('build') },
 ];
 
-let results = [];
-try {
-  await installNpmPackages();
-  results = CHECKS.map(({ name, isFine }) => {
-    process.stdout.write(`\n== ${name}\n`);
-    return { name, isFine: isFine() };
-  });
-} catch (error) {
-  if (!(error instanceof LabProblem)) throw error;
-  process.stderr.write(`${error.tail}\n${error.message}\n`);
-  results = [{ name: 'npm ci', isFine: false }];
-}
+const results = await runChecks();
 const failed = results.filter((result) => !result.isFine);
 for (const { name } of failed) process.stdout.write(`\nfailed: ${name}\n`);
 process.stdout.write(`\n${results.length - failed.length} passed, ${failed.length} failed\n`);
 process.exitCode = failed.length === 0 ? 0 : 1;
+
+async function runChecks() {
+  try {
+    await installNpmPackages();
+  } catch (error) {
+    if (!(error instanceof LabProblem)) throw error;
+    process.stderr.write(`${error.tail}\n${error.message}\n`);
+    return [{ name: 'npm ci', isFine: false }];
+  }
+  return CHECKS.map(({ name, isFine }) => {
+    process.stdout.write(`\n== ${name}\n`);
+    return { name, isFine: isFine() };
+  });
+}
 
 function runScript(name) {
   const { status } = spawnSync('npm', ['run', '--silent', name], {

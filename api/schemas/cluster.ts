@@ -6,6 +6,7 @@ import { LEDGER_STATES } from '../../workflows/domain/user-move.ts';
 import { DecisionView } from './decision.ts';
 import { EffectiveFeature } from './feature.ts';
 import { nextCursor } from './problem.ts';
+import { orNull } from './or-null.ts';
 
 export const SiteView = z
   .object({
@@ -67,20 +68,20 @@ export const BackendView = z
     users: z.int().nullable().openapi({ description: 'null: not counted yet.' }),
     usersCountedAtMs: z.int().nullable(),
     sessions: z.int().nullable().openapi({ description: 'null: not measured.' }),
-    failure: FailureView.nullable().openapi({
+    failure: orNull(FailureView).openapi({
       description: 'Over HOST_FAILURE_WINDOW_SECS; null: no series, or blind.',
     }),
-    criticalFailure: FailureView.nullable().openapi({
+    criticalFailure: orNull(FailureView).openapi({
       description: 'Over HOST_FAILURE_CRITICAL_WINDOW_SECS; null: no series, or blind.',
     }),
-    load: LoadView.nullable(),
+    load: orNull(LoadView),
     isOfflineByController: z.boolean(),
     operatorHoldUntilMs: z
       .int()
       .nullable()
       .openapi({ description: 'Automation keeps its hands off until then.' }),
     operationId: z.string().nullable().openapi({ description: 'The operation not yet ended.' }),
-    lastDecision: DecisionView.nullable(),
+    lastDecision: orNull(DecisionView),
   })
   .openapi('Backend');
 export type BackendView = z.infer<typeof BackendView>;
@@ -137,7 +138,7 @@ export const UserView = z
   .object({
     username: z.string(),
     home: Place,
-    alternative: Place.nullable(),
+    alternative: orNull(Place),
     isMoving: z.boolean(),
     lastMovedMs: z.int().nullable(),
     moves: z.array(MoveView).readonly().openapi({ description: 'Newest first.' }),

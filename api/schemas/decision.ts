@@ -11,6 +11,7 @@ import {
   OPERATION_STATES,
 } from '../../workflows/domain/operation.ts';
 import { nextCursor, pageQuery } from './problem.ts';
+import { orNull } from './or-null.ts';
 
 export const TaskNameField = z.enum(TASK_NAMES).openapi('TaskName');
 
@@ -98,7 +99,7 @@ const BackendFactsView = z
         samples: z.number(),
       })
       .nullable(),
-    memory: BackendMemoryView.nullable(),
+    memory: orNull(BackendMemoryView),
     operation: z
       .object({
         operationId: z.string(),
@@ -134,6 +135,6 @@ export const SnapshotView = z
 export const DecisionDetail = z
   .object({
     decision: DecisionView,
-    snapshot: SnapshotView.nullable().openapi({ description: 'null: expired.' }),
+    snapshot: orNull(SnapshotView).openapi({ description: 'null: expired.' }),
   })
   .openapi('DecisionDetail');

@@ -7,6 +7,7 @@ import {
   parseFeatureState,
 } from '../../workflows/domain/feature-flag.ts';
 import { momentField, reasonField } from './problem.ts';
+import { orNull } from './or-null.ts';
 
 export const FeatureName = z.enum(FEATURES).openapi('Feature');
 export const FeatureStateName = z.enum(FEATURE_STATES).openapi('FeatureState');
@@ -19,7 +20,7 @@ export const EffectiveFeature = z
     decidedBy: z
       .object({
         kind: z.enum(['level', 'default', 'tableMissing', 'metricsExportOff']),
-        level: FeatureLevelName.nullable(),
+        level: orNull(FeatureLevelName),
         targetId: z.string().nullable(),
         targetName: z.string().nullable(),
       })
@@ -42,7 +43,7 @@ export const FeatureSettingView = z
     reason: z.string().nullable(),
     setAtMs: z.int().nullable(),
     expiresAtMs: z.int().nullable(),
-    formerState: FeatureStateName.nullable().openapi({
+    formerState: orNull(FeatureStateName).openapi({
       description: 'Back in force from expiresAtMs on; null: unset.',
     }),
   })

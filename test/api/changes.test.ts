@@ -206,7 +206,9 @@ describe('Idempotency-Key', () => {
 
   it('carries it out once also when sent twice at the same moment', async () => {
     const path = '/backends/north-mail1/evacuate';
-    const answers = await Promise.all([1, 2, 3].map(() => post(path, { reason: 'once' }, 'key-2')));
+    const answers = await Promise.all(
+      [1, 2, 3].map(async () => post(path, { reason: 'once' }, 'key-2')),
+    );
     expect(world.played.requests).toHaveLength(1);
     for (const { status } of answers) expect([202, 409]).toContain(status);
   });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Dependencies } from '../../api/dependencies.ts';
 import { GatewayError } from '../../gateways/gateway-error.ts';
 import { createGateways } from '../../gateways/create-gateways.ts';
-import { createApiWorld, ORIGIN, problemFrom, type ApiWorld, SITE } from '../support/api-world.ts';
+import { createApiWorld, problemFrom, type ApiWorld, SITE } from '../support/api-world.ts';
 import { eventually } from '../support/eventually.ts';
 import { testNet } from '../support/test-net.ts';
 

@@ -722,7 +722,7 @@ export interface components {
             decidedBy: {
                 /** @enum {string} */
                 kind: "level" | "default" | "tableMissing" | "metricsExportOff";
-                level: components["schemas"]["FeatureLevel"];
+                level: components["schemas"]["FeatureLevel"] | null;
                 targetId: string | null;
                 targetName: string | null;
             };
@@ -731,8 +731,8 @@ export interface components {
         Feature: "MetricsExport" | "BackendHealthAutoHandling" | "BackendLoadBalancing";
         /** @enum {string} */
         FeatureState: "disabled" | "dryRun" | "enabled";
-        /** @enum {string|null} */
-        FeatureLevel: "global" | "site" | "backend" | null;
+        /** @enum {string} */
+        FeatureLevel: "global" | "site" | "backend";
         /** @description null: nothing is known. */
         MetricsView: {
             /** @enum {string|null} */
@@ -771,17 +771,18 @@ export interface components {
             usersCountedAtMs: number | null;
             /** @description null: not measured. */
             sessions: number | null;
-            failure: components["schemas"]["FailureRate"];
-            criticalFailure: components["schemas"]["FailureRate"] & unknown;
-            load: components["schemas"]["Load"];
+            /** @description Over HOST_FAILURE_WINDOW_SECS; null: no series, or blind. */
+            failure: components["schemas"]["FailureRate"] | null;
+            /** @description Over HOST_FAILURE_CRITICAL_WINDOW_SECS; null: no series, or blind. */
+            criticalFailure: components["schemas"]["FailureRate"] | null;
+            load: components["schemas"]["Load"] | null;
             isOfflineByController: boolean;
             /** @description Automation keeps its hands off until then. */
             operatorHoldUntilMs: number | null;
             /** @description The operation not yet ended. */
             operationId: string | null;
-            lastDecision: components["schemas"]["Decision"];
+            lastDecision: components["schemas"]["Decision"] | null;
         };
-        /** @description Over HOST_FAILURE_WINDOW_SECS; null: no series, or blind. */
         FailureRate: {
             windowSecs: number;
             logins: {
@@ -798,14 +799,14 @@ export interface components {
             };
             /** @description Worst of logins, deliveries and both; null: no attempts. */
             worstRatio: number | null;
-        } | null;
+        };
         Load: {
             /** @description Cores in use. */
             cpu: number | null;
             memoryBytes: number | null;
             metacacheBytes: number | null;
             samples: number;
-        } | null;
+        };
         Decision: {
             decisionId: string;
             siteName: string;
@@ -827,7 +828,7 @@ export interface components {
             /** @description Equal "nothing" decisions in a row. */
             repeats: number;
             lastRepeatedAtMs: number;
-        } | null;
+        };
         /** @enum {string} */
         TaskName: "cache_metrics" | "scrape_stats" | "check_user_moves" | "rebalance_sites" | "check_backend_health" | "evacuate_zero_load_factor_hosts" | "check_site_reachability" | "delete_stale_data";
         /** @enum {string} */
@@ -1039,9 +1040,9 @@ export interface components {
         };
         DecisionDetail: {
             decision: components["schemas"]["Decision"];
-            snapshot: components["schemas"]["Snapshot"];
+            /** @description null: expired. */
+            snapshot: components["schemas"]["Snapshot"] | null;
         };
-        /** @description null: expired. */
         Snapshot: {
             takenAtMs: number;
             siteId: string;
@@ -1063,7 +1064,7 @@ export interface components {
             metrics: components["schemas"]["MetricsView"];
             /** @description The facts of each Backend, as the policy saw them. */
             backends: components["schemas"]["BackendFacts"][];
-        } | null;
+        };
         BackendFacts: {
             id: string;
             host: string;
@@ -1149,7 +1150,8 @@ export interface components {
             reason: string | null;
             setAtMs: number | null;
             expiresAtMs: number | null;
-            formerState: components["schemas"]["FeatureState"] & (string | null);
+            /** @description Back in force from expiresAtMs on; null: unset. */
+            formerState: components["schemas"]["FeatureState"] | null;
         };
         FeatureChange: {
             level: components["schemas"]["FeatureLevel"];
