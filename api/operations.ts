@@ -12,6 +12,7 @@ import { allowedActions, type OperationAction } from './operation-view.ts';
 export interface Asked {
   readonly actor: string;
   readonly reason: string;
+  readonly holdSecs?: number;
 }
 
 /** Throws ApiError OperationUnknown. */

@@ -65,6 +65,7 @@ export interface MoverInbox {
     readonly end: 'cancelled' | 'done' | 'superseded';
     readonly actor: string;
     readonly reason: string;
+    readonly holdSecs?: number;
   } | null;
   speedPercent: number;
   targetIds: readonly string[] | null;
@@ -133,6 +134,8 @@ export interface ControlMessage {
   readonly operationId: string | null;
   readonly actor?: string;
   readonly reason?: string;
+  /** Of a cancel: how long automation keeps off the source; absent: an hour, 0: not at all. */
+  readonly holdSecs?: number;
 }
 
 export interface SpeedMessage extends ControlMessage {

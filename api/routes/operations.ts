@@ -160,7 +160,7 @@ operationRoutes.openapi(cancelOperation, async (c) => {
   requireAllowed(dependencies, operation, 'cancel');
   const { reason, holdSecs } = c.req.valid('json');
   await holdAutomationOff(dependencies, operation, holdSecs);
-  const asked = { actor: identityOf(c).actor, reason };
+  const asked = { actor: identityOf(c).actor, reason, holdSecs };
   await controlOperation(dependencies, operation, 'cancel', asked);
   return c.json(await presentAfter(dependencies, operation), 202);
 });

@@ -59,7 +59,11 @@ export function listen(inbox: MoverInbox, running: () => MoveRequest | null): vo
     inbox.lastActor = signed(message).actor;
   });
   setHandler(cancelSignal, (message: ControlMessage | undefined) => {
-    if (isMeant(message)) inbox.wish ??= { end: 'cancelled', ...signed(message) };
+    if (isMeant(message)) {
+      const holdSecs = message?.holdSecs;
+      const hold = Number.isFinite(holdSecs) ? { holdSecs: holdSecs ?? 0 } : {};
+      inbox.wish ??= { end: 'cancelled', ...signed(message), ...hold };
+    }
   });
   setHandler(endEarlySignal, (message: ControlMessage | undefined) => {
     if (isMeant(message)) inbox.wish ??= { end: 'done', ...signed(message) };

@@ -16,7 +16,7 @@ const SETTLE_INTERVAL_MS = 1_000;
 const NO_TARGET_WAIT_MS = 5_000;
 /** After so many sweeps the users who are still there are forced. */
 const SWEEPS_BEFORE_FORCE = 2;
-const HOLD_AFTER_CANCEL_MS = 3_600_000;
+const HOLD_AFTER_CANCEL_SECS = 3_600;
 
 function stateOf(mover: Mover): MoverState {
   assert(mover.state !== null, 'a step belongs to an operation');
@@ -183,8 +183,9 @@ export async function endMoves(mover: Mover, wish: NonNullable<MoverInbox['wish'
     await moverRecords.setAcceptNewUsers({ backendId, isAccepting: true });
   }
   const isByOperator = wish.end === 'cancelled' && wish.actor !== 'check_backend_health';
-  if (isByOperator && isAutomatic(request.cause)) {
-    const untilMs = Date.now() + HOLD_AFTER_CANCEL_MS;
+  const holdSecs = wish.holdSecs ?? HOLD_AFTER_CANCEL_SECS;
+  if (isByOperator && isAutomatic(request.cause) && holdSecs > 0) {
+    const untilMs = Date.now() + holdSecs * 1000;
     await moverRecords.holdAutomation({ backendId, untilMs });
   }
   await closeBook(mover, wish.end, wish.reason === '' ? wish.actor : wish.reason);
