@@ -115,7 +115,8 @@ beforeAll(async () => {
   worker = rig.start('worker/main.ts');
   await eventually('the worker runs', () => worker.logged('worker runs').length > 0, LONG);
   watch = setInterval(() => void noteReasons().catch(() => undefined), 250);
-  for (const host of SOURCES) operations.set(host, await request(evacuation(host)));
+  const asked = SOURCES.map(async (host) => operations.set(host, await request(evacuation(host))));
+  await Promise.all(asked);
 }, 240_000);
 
 afterAll(async () => {
