@@ -17,7 +17,9 @@ export default defineConfig({
   test: {
     projects: [
       node('policy', 20_000),
-      { test: { name: 'tidy', include: ['test/tidy.test.ts'], environment: 'node', pool: 'forks' } },
+      {
+        test: { name: 'tidy', include: ['test/tidy.test.ts'], environment: 'node', pool: 'forks' },
+      },
       node('simulation', 120_000),
       node('replay', 60_000),
       node('workflows', 60_000, { serial: true }),
