@@ -12,6 +12,7 @@ import { isRepeat, withHeartbeat } from './heartbeat.ts';
 import { readKnownBackend } from './known-backend.ts';
 import { countRows, isOpen, settleRow } from './settle-rows.ts';
 import { assertOwnsSite } from './site-owner.ts';
+import type { FindSilence } from './source-silence.ts';
 
 const ANSWER_TIMEOUT_MS = 1_500;
 const BATCH_TIMEOUT_MS = 30_000;
@@ -51,6 +52,7 @@ export interface MovedChunk {
 export async function moveChunk(
   context: ActivityContext,
   input: MoveChunkInput,
+  findSilence: FindSilence,
 ): Promise<MovedChunk> {
   return withHeartbeat(async (signal) => {
     await assertOwnsSite(context);
@@ -59,7 +61,7 @@ export async function moveChunk(
     let refusal: string | null = null;
     if (input.mode === 'cancel') rows = await cancelRows(context, rows);
     else if (rows.some(isOpen) && input.mode !== 'check') {
-      refusal = await findSilence(context, input);
+      refusal = await findSilence(input.sourceHost, input);
       isSourceSilent = refusal !== null;
       if (input.mode === 'force' || isSourceSilent) {
         rows = await forceRows(context, input, rows, { isSourceSilent });
@@ -73,22 +75,6 @@ export async function moveChunk(
     await noteInFlight(context, input, rows);
     return { ...summarize(input.chunk, rows), isSourceSilent, refusal };
   });
-}
-
-/** Why the source's doveadm is of no use: the code of its failure; null: it answers. */
-async function findSilence(
-  context: ActivityContext,
-  { operationId, chunk, sourceHost }: MoveChunkInput,
-): Promise<string | null> {
-  try {
-    await context.doveadm.readCommands(sourceHost, { timeoutMs: ANSWER_TIMEOUT_MS, maxAgeMs: -1 });
-    return null;
-  } catch (error) {
-    if (!(error instanceof GatewayError)) throw error;
-    const fields = { operationId, chunk, backend: sourceHost, code: error.code };
-    context.logger.warn({ ...fields, message: error.message }, 'source is silent');
-    return error.code;
-  }
 }
 
 function readRows(context: ActivityContext, input: MoveChunkInput): Promise<LedgerRow[]> {

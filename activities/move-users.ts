@@ -13,6 +13,7 @@ import { moveChunk, type MoveChunkInput, type MovedChunk } from './move-chunk.ts
 import { planRound, type PlannedRound, type PlanRoundInput } from './plan-round.ts';
 import { readHomeSite } from './read-cluster.ts';
 import { readSwitches } from './read-flags.ts';
+import { createFindSilence } from './source-silence.ts';
 import { countUsersOf } from './user-counts.ts';
 
 const DOVEADM_TIMEOUT_MS = 1_500;
@@ -38,10 +39,11 @@ export interface MoveUsersActivities {
 }
 
 export function createMoveUsers(context: ActivityContext): MoveUsersActivities {
+  const findSilence = createFindSilence(context);
   return {
     readMoveSituation: ({ sourceId }) => withHeartbeat(() => readSituation(context, sourceId)),
     planRound: (input) => withHeartbeat(() => planRound(context, input)),
-    moveChunk: (input) => moveChunk(context, input),
+    moveChunk: (input) => moveChunk(context, input, findSilence),
     countUsers: ({ backendId }) => countUsers(context, backendId),
     async saveOperation(operation) {
       await context.store.saveOperation(operation);
