@@ -58,6 +58,8 @@ export interface MoverPause {
 /** What was asked of a mover and is not done yet: handlers only write here, the main loop acts. */
 export interface MoverInbox {
   waiting: MoveRequest | null;
+  /** Accepted, then superseded before they began: their rows are still to be ended. */
+  overtaken: readonly MoveRequest[];
   pause: MoverPause | null;
   /** Who resumed it last. */
   lastActor: string;

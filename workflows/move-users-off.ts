@@ -26,6 +26,7 @@ import {
   beginMoves,
   closeBook,
   endMoves,
+  endOvertaken,
   planNext,
   reopenSource,
   sendPlanned,
@@ -110,6 +111,7 @@ function createMover(input: MoverInput): Mover {
 /** False: nobody wants anything. */
 async function takeRequest(mover: Mover, waitMs: number): Promise<boolean> {
   await condition(() => mover.inbox.waiting !== null && allHandlersFinished(), waitMs);
+  await endOvertaken(mover);
   const request = mover.inbox.waiting;
   if (request === null) return false;
   Object.assign(mover.inbox, emptyInbox());

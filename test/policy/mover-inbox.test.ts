@@ -104,6 +104,7 @@ describe('answerRequest', () => {
     const health = aRequest({ operationId: 'third', cause: 'health' });
     expect(answerRequest(inbox, rebalance, health)).toMatchObject({ supersededId: 'newer' });
     expect(inbox.waiting).toBe(health);
+    expect(inbox.overtaken.map((request) => request.operationId)).toEqual(['newer']);
   });
 
   it('keeps the first wish: a cancelled operation ends as cancelled', () => {

@@ -27,6 +27,7 @@ const AUTOMATION = 'check_backend_health';
 export function emptyInbox(): MoverInbox {
   return {
     waiting: null,
+    overtaken: [],
     pause: null,
     lastActor: NO_ACTOR,
     wish: null,
@@ -125,6 +126,7 @@ export function answerRequest(
   const isHeldByOperator = inbox.pause !== null && !inbox.pause.isByAutomation;
   if (isHeldByOperator && isAutomatic(request.cause)) return refuse('PausedByOperator');
   if (!outranks(request.cause, ahead.cause)) return refuse('OperationRunning');
+  if (inbox.waiting !== null) inbox.overtaken = [...inbox.overtaken, inbox.waiting];
   inbox.waiting = request;
   if (running !== null) {
     inbox.wish ??= { end: 'superseded', actor: request.requestedBy, reason: operationId };

@@ -7,7 +7,7 @@ import { isAutomatic } from '../domain/operation.ts';
 import { chunkSizeOf, LANES, roundSize } from '../policy/plan-evacuation.ts';
 import { selectTargets } from '../policy/select-targets.ts';
 import type { MoveSituation } from '../../activities/move-users.ts';
-import { addMoved, addRound, become, openRemaining, wantedLeft } from './book.ts';
+import { addMoved, addRound, become, openBook, openRemaining, toRow, wantedLeft } from './book.ts';
 import { dropEndedFollowUps, takeFollowUp } from './inbox.ts';
 import { runLanes, sendChunk } from './lanes.ts';
 import type { Mover } from './mover.ts';
@@ -189,6 +189,17 @@ export async function endMoves(mover: Mover, wish: NonNullable<MoverInbox['wish'
     await moverRecords.holdAutomation({ backendId, untilMs });
   }
   await closeBook(mover, wish.end, wish.reason === '' ? wish.actor : wish.reason);
+}
+
+/** Every request that was accepted ends with a row that says so, also one that never began. */
+export async function endOvertaken(mover: Mover): Promise<void> {
+  for (const request of mover.inbox.overtaken) {
+    const nowMs = Date.now();
+    const ended = become(openBook(request, nowMs), 'superseded', 'Overtaken');
+    const operation = { ...ended.operation, endedAtMs: nowMs };
+    await moverRecords.saveOperation(toRow({ ...ended, operation }, mover.inbox, nowMs));
+  }
+  mover.inbox.overtaken = [];
 }
 
 /** Whoever gives up must not leave the source shut to new users. */
