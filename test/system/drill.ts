@@ -30,9 +30,29 @@ const RUNS: Readonly<Record<string, Run>> = {
   south: (rig, figures) =>
     failAndReturn(rig, figures, { site: 'south', fault: 'deny', host: 'south-mail1', watchSecs }),
   catastrophe: (rig, figures) =>
-    failTogether(rig, figures, { ...north, hosts: three, apartSecs: 0, holdSecs: 40 }),
+    failTogether(rig, figures, {
+      ...north,
+      hosts: three,
+      apartSecs: 0,
+      holdSecs: 40,
+      isSlow: false,
+    }),
   staggered: (rig, figures) =>
-    failTogether(rig, figures, { ...north, hosts: three, apartSecs: 15, holdSecs: 40 }),
+    failTogether(rig, figures, {
+      ...north,
+      hosts: three,
+      apartSecs: 15,
+      holdSecs: 40,
+      isSlow: false,
+    }),
+  halfway: (rig, figures) =>
+    failTogether(rig, figures, {
+      ...north,
+      hosts: three,
+      apartSecs: 15,
+      holdSecs: 40,
+      isSlow: true,
+    }),
   blind: (rig, figures) => goBlind(rig, figures, { ...north, host: 'north-mail1', blindSecs: 40 }),
   worker: (rig, figures) =>
     killMidway(rig, figures, { ...north, victim: 'worker', host: 'north-mail2' }),

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createFigures, type Figure } from './figures.ts';
 import { openLabRig, type LabRig } from './lab-rig.ts';
+import { drainAndRaise } from './scenarios/drain.ts';
 import { failTogether } from './scenarios/catastrophe.ts';
 import { failAndReturn } from './scenarios/fail-and-return.ts';
 import { killMidway } from './scenarios/killed-midway.ts';
@@ -17,6 +18,7 @@ const SHORTENED = {
   HOST_RECOVERY_WINDOW_SECS: '8',
   HOST_RECOVERY_MAX_HOLD_SECS: '16',
   CHECK_BACKEND_HEALTH_INTERVAL_SECS: '5',
+  EVACUATE_ZERO_LOAD_FACTOR_HOSTS_INTERVAL_SECS: '5',
 };
 const north = { site: 'north' } as const;
 
@@ -48,9 +50,14 @@ describe('a mail cluster that heals itself', () => {
     expect(await failuresOf((figures) => killMidway(rig, figures, plan))).toEqual([]);
   });
 
+  it('empties a Backend whose load factor is 0, and leaves it online', async () => {
+    const plan = { ...north, host: 'north-mail4' } as const;
+    expect(await failuresOf((figures) => drainAndRaise(rig, figures, plan))).toEqual([]);
+  });
+
   it('holds while three of four Backends fail, and lets go by itself', async () => {
     const hosts = ['north-mail1', 'north-mail2', 'north-mail3'];
-    const plan = { ...north, hosts, apartSecs: 0, holdSecs: 12 };
+    const plan = { ...north, hosts, apartSecs: 0, holdSecs: 12, isSlow: false };
     expect(await failuresOf((figures) => failTogether(rig, figures, plan))).toEqual([]);
   });
 });

@@ -15,7 +15,12 @@ export interface CatastrophePlan {
   readonly apartSecs: number;
   /** Seconds to look at it holding. */
   readonly holdSecs: number;
+  /** Evacuations go so slowly that protection finds one of them half-way. */
+  readonly isSlow: boolean;
 }
+
+const SLOW_PERCENT = 2;
+const SLOW_LOOK_MS = 100;
 
 const HOLD_LIMIT_SECS = 60;
 const LET_GO_LIMIT_SECS = 120;
@@ -29,9 +34,11 @@ export async function failTogether(
   plan: CatastrophePlan,
 ): Promise<void> {
   const { site, hosts, apartSecs } = plan;
-  const name = `${hosts.length} fail ${apartSecs === 0 ? 'at once' : `${apartSecs} s apart`}`;
+  const apart = apartSecs === 0 ? 'at once' : `${apartSecs} s apart`;
+  const name = `${hosts.length} fail ${apart}${plan.isSlow ? ', slow moves' : ''}`;
   await rig.bringToRest();
   const beganAtMs = Date.now();
+  const stopSlowing = plan.isSlow ? slowDown(rig, site) : (): void => undefined;
   for (const [index, host] of hosts.entries()) {
     if (index > 0) await pause(apartSecs * 1000);
     setFault(rig.settings, [host], 'deny', 100);
@@ -39,6 +46,7 @@ export async function failTogether(
   }
   const lastAtMs = Date.now();
   const held = await awaitOverview(rig, site, ({ catastrophe }) => catastrophe.isHolding);
+  stopSlowing();
   const heldAtMs = held?.catastrophe.sinceMs ?? Date.now();
   const tookSecs = held === null ? null : Math.max(0, (heldAtMs - lastAtMs) / 1000);
   figures.atMost('A4', `${name}: protection holds after the last`, tookSecs, HOLD_LIMIT_SECS, 's');
@@ -53,6 +61,23 @@ export async function failTogether(
   const whole = await awaitOverview(rig, site, isWhole);
   const wholeSecs = whole === null ? null : (whole.nowMs - restoredAtMs) / 1000;
   figures.atMost('A4', `${name}: all online, no operation left`, wholeSecs, LET_GO_LIMIT_SECS, 's');
+}
+
+/** Every operation as soon as it is there, until stopped. */
+function slowDown(rig: LabRig, site: string): () => void {
+  const slowed = new Set<string>();
+  const api = rig.api(site);
+  const look = async (): Promise<void> => {
+    for (const { operationId, isEnded } of await api.readOperations()) {
+      if (isEnded || slowed.has(operationId)) continue;
+      slowed.add(operationId);
+      await api.setSpeed(operationId, SLOW_PERCENT);
+    }
+  };
+  const timer = setInterval(() => void look().catch(() => undefined), SLOW_LOOK_MS);
+  return () => {
+    clearInterval(timer);
+  };
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -134,6 +159,12 @@ async function measureShown(rig: LabRig, figures: Figures, held: Held): Promise<
     `${name}: automatic operations not paused`,
     running.map((each) => each.operationId),
   );
+  if (held.isSlow) {
+    const paused = overview.operations.filter(({ state }) => state === 'paused');
+    const reasons = paused.map(({ sourceHost, stateReason }) => `${sourceHost} ${stateReason}`);
+    const isPaused = paused.some(({ stateReason }) => stateReason === 'CatastropheProtection');
+    figures.holds('A4', `${name}: paused half-way`, reasons.join(), 'at least one', isPaused);
+  }
   const errors = rig
     .readLog(`worker-${site}`, beganAtMs)
     .filter((line) => isErrorAbout(line, 'CatastropheProtection'));
