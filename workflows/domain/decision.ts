@@ -105,3 +105,25 @@ export interface RecordedDecision extends Decision {
   readonly repeats: number;
   readonly lastRepeatedAtMs: number;
 }
+
+/** A decision with the fields that are seldom set left out. */
+export function newDecision(
+  task: TaskName,
+  kind: DecisionKind,
+  reason: Reason,
+  fields: Partial<Decision> = {},
+): Decision {
+  return {
+    task,
+    kind,
+    reason,
+    hosts: [],
+    backendId: null,
+    operationId: null,
+    isDryRun: false,
+    numbers: {},
+    limitingSetting: null,
+    detail: null,
+    ...fields,
+  };
+}

@@ -1,5 +1,5 @@
 import type { BackendFacts, ClusterSnapshot } from '../domain/cluster-snapshot.ts';
-import type { Decision, DecisionKind, Reason } from '../domain/decision.ts';
+import { newDecision, type Decision, type DecisionKind, type Reason } from '../domain/decision.ts';
 import { judgeBackends } from './decide-backend-health.ts';
 import { gatherNothings } from './health-decision.ts';
 
@@ -57,17 +57,5 @@ function drainDecision(
   reason: Reason,
   fields: Partial<Decision> = {},
 ): Decision {
-  return {
-    task: 'evacuate_zero_load_factor_hosts',
-    kind,
-    reason,
-    hosts: [],
-    backendId: null,
-    operationId: null,
-    isDryRun: false,
-    numbers: {},
-    limitingSetting: null,
-    detail: null,
-    ...fields,
-  };
+  return newDecision('evacuate_zero_load_factor_hosts', kind, reason, fields);
 }

@@ -1,4 +1,4 @@
-import type { Decision } from '../domain/decision.ts';
+import { newDecision, type Decision } from '../domain/decision.ts';
 import { GLOBAL_TARGET } from '../domain/feature-flag.ts';
 import type { Reference, ReferenceReading } from '../domain/references.ts';
 
@@ -23,18 +23,9 @@ export function findStaleData(reading: ReferenceReading): StaleData {
 }
 
 export function decideStaleData(stale: StaleData, isOwner: boolean): Decision {
-  const isFound = stale.rows.length > 0;
-  const nothing = isOwner ? 'NothingStale' : 'NotTheOwner';
-  return {
-    task: 'delete_stale_data',
-    kind: isFound && isOwner ? 'deleteRows' : 'nothing',
-    reason: isFound && isOwner ? 'Orphaned' : nothing,
-    hosts: [],
-    backendId: null,
-    operationId: null,
-    isDryRun: false,
-    numbers: { rows: stale.rows.length, strandedUsers: stale.strandedUsers },
-    limitingSetting: null,
-    detail: null,
-  };
+  const { rows, strandedUsers } = stale;
+  const fields = { numbers: { rows: rows.length, strandedUsers } };
+  if (!isOwner) return newDecision('delete_stale_data', 'nothing', 'NotTheOwner', fields);
+  if (rows.length === 0) return newDecision('delete_stale_data', 'nothing', 'NothingStale', fields);
+  return newDecision('delete_stale_data', 'deleteRows', 'Orphaned', fields);
 }

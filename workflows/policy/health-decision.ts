@@ -1,4 +1,4 @@
-import type { Decision, DecisionKind, Reason } from '../domain/decision.ts';
+import { newDecision, type Decision, type DecisionKind, type Reason } from '../domain/decision.ts';
 
 /** A decision of `check_backend_health` with the fields that are seldom set left out. */
 export function healthDecision(
@@ -6,19 +6,7 @@ export function healthDecision(
   reason: Reason,
   fields: Partial<Decision> = {},
 ): Decision {
-  return {
-    task: 'check_backend_health',
-    kind,
-    reason,
-    hosts: [],
-    backendId: null,
-    operationId: null,
-    isDryRun: false,
-    numbers: {},
-    limitingSetting: null,
-    detail: null,
-    ...fields,
-  };
+  return newDecision('check_backend_health', kind, reason, fields);
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { BackendFacts, ClusterSnapshot } from '../domain/cluster-snapshot.ts';
-import type { Decision, DecisionKind, Reason } from '../domain/decision.ts';
+import { newDecision, type Decision, type DecisionKind, type Reason } from '../domain/decision.ts';
 import { judgeBackends } from './decide-backend-health.ts';
 import { excludeFromBalancing, type BalancingExclusion } from './exclude-from-balancing.ts';
 import { featureAt } from './guard-operations.ts';
@@ -151,19 +151,7 @@ function rebalanceDecision(
   reason: Reason,
   fields: Partial<Decision>,
 ): Decision {
-  return {
-    task: 'rebalance_sites',
-    kind,
-    reason,
-    hosts: [],
-    backendId: null,
-    operationId: null,
-    isDryRun: false,
-    numbers: {},
-    limitingSetting: null,
-    detail: null,
-    ...fields,
-  };
+  return newDecision('rebalance_sites', kind, reason, fields);
 }
 
 function round(score: number): number {
