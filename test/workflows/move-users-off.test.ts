@@ -8,6 +8,7 @@ import {
   progressQuery,
   requestMoves,
   resumeSignal,
+  setSpeedSignal,
   type MoveAnswer,
   type MoveRequest,
   type MoverInput,
@@ -176,6 +177,38 @@ describe('moveUsersOff', () => {
       expect(world.lastRow?.state).toBe('done');
       expect(world.usersOnSource).toBe(0);
       expect(world.audited).toEqual(['operation.pause', 'operation.resume']);
+    });
+  });
+
+  it('ends its rest between slow chunks when it may go fast again, and when it is to pause', async () => {
+    const world = new MailWorld(200);
+    world.behaviour = async (_input, users) => {
+      await new Promise((resolve) => setTimeout(resolve, 400));
+      return users;
+    };
+    await withWorld(world, async (workflowId) => {
+      const { operationId } = evacuation();
+      await ask(workflowId, evacuation({ operationId }));
+      const mover = rig.client.workflow.getHandle(workflowId);
+      // at 1 % it rests for 24 times as long as it worked: about 10 s
+      await mover.signal(setSpeedSignal, { operationId, speedPercent: 1 });
+      await eventually('it moved some', () => world.moves.length > 0);
+      await eventually('and rests', async () => {
+        const before = world.moves.length;
+        await new Promise((resolve) => setTimeout(resolve, 1_500));
+        return world.moves.length === before;
+      });
+      const pausedAtMs = Date.now();
+      await mover.signal(pauseSignal, { operationId, actor: 'admin', reason: 'look' });
+      await eventually('it is paused', () => world.lastRow?.state === 'paused');
+      expect(Date.now() - pausedAtMs).toBeLessThan(5_000);
+      await mover.signal(resumeSignal, { operationId, actor: 'admin' });
+      await eventually('it goes on', () => world.lastRow?.state === 'running');
+      const fastAtMs = Date.now();
+      await mover.signal(setSpeedSignal, { operationId, speedPercent: 100 });
+      await mover.result();
+      expect(Date.now() - fastAtMs).toBeLessThan(20_000);
+      expect(world.lastRow?.state).toBe('done');
     });
   });
 

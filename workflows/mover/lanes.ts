@@ -1,9 +1,12 @@
 /** Sends the chunks of a round in a few lanes at a time. */
-import { sleep } from '@temporalio/workflow';
+import { condition } from '@temporalio/workflow';
 import type { MovedChunk } from '../../activities/move-chunk.ts';
 import { moverActivities } from '../activity-options.ts';
 import type { MoverState, OpenChunk } from '../contract.ts';
 import { LANES } from '../policy/plan-evacuation.ts';
+
+/** Time that a chunk took beyond it was waiting for somebody, not work: no reason to rest for. */
+const LONGEST_WORK_MS = 2_000;
 
 export interface LaneControl {
   /** True: start no further chunk. */
@@ -29,9 +32,10 @@ export async function runLanes(
 ): Promise<void> {
   const waiting = [...chunks];
   const inflow = new Map<string, number>();
-  const lane = async (): Promise<void> => {
+  const lane = async (speedPercent: number): Promise<void> => {
     for (;;) {
-      if (control.isHeld()) return;
+      // at another speed there are more lanes, or fewer
+      if (control.isHeld() || control.speedPercent() !== speedPercent) return;
       const index = waiting.findIndex((chunk) => hasRoom(chunk, inflow, limits));
       const chunk = waiting[index];
       // Whatever holds the room back runs in another lane, which looks again when it is done.
@@ -42,12 +46,13 @@ export async function runLanes(
       const moved = await sendChunk(state, chunk, 'send', limits);
       inflow.set(chunk.targetId, (inflow.get(chunk.targetId) ?? 0) - chunk.counts.remaining);
       await control.onMoved(moved);
-      await slowDown(control.speedPercent(), Date.now() - startedAtMs);
+      await rest(control, speedPercent, Date.now() - startedAtMs);
     }
   };
-  const lanes = Math.max(1, Math.round((LANES * control.speedPercent()) / 100));
   while (waiting.length > 0 && !control.isHeld()) {
-    await Promise.all(Array.from({ length: lanes }, lane));
+    const speedPercent = control.speedPercent();
+    const lanes = Math.max(1, Math.round((LANES * speedPercent) / 100));
+    await Promise.all(Array.from({ length: lanes }, () => lane(speedPercent)));
   }
 }
 
@@ -83,9 +88,14 @@ function hasRoom(
   return there === 0 || there + chunk.counts.remaining <= limits.maxParallelInflow;
 }
 
-/** A quarter of the speed is one lane; below it the lane rests after each chunk. */
-async function slowDown(speedPercent: number, tookMs: number): Promise<void> {
+/**
+ * A quarter of the speed is one lane; below it the lane rests after each chunk, until it is told to
+ * hold or to go at another speed.
+ */
+async function rest(control: LaneControl, speedPercent: number, tookMs: number): Promise<void> {
   const perLane = (LANES * speedPercent) / 100;
   if (perLane >= 1) return;
-  await sleep(Math.max(1, Math.round(tookMs * (1 / perLane - 1))));
+  const restMs = Math.min(tookMs, LONGEST_WORK_MS) * (1 / perLane - 1);
+  const isOver = (): boolean => control.isHeld() || control.speedPercent() !== speedPercent;
+  await condition(isOver, Math.max(1, Math.round(restMs)));
 }
