@@ -1,7 +1,7 @@
 /**
  * `npm test`: fetches and starts what the tests need, on addresses and folders of its own, runs
  * them, and ends with one line of totals. `npm test -- policy api` runs only these groups.
- * --drill runs the full-length system runs instead. Plain Node 20 without dependencies.
+ * --drill, --soak and --bench run a script of their own instead. Plain Node 20 without dependencies.
  */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -29,8 +29,14 @@ import { DOVECOT_PACKAGES } from './parts/dovecot.mjs';
 
 /** Groups that are pure code: they need no server at all. */
 const PURE = new Set(['policy', 'tidy', 'replay']);
-const isDrill = process.argv.includes('--drill');
-const words = process.argv.slice(2).filter((word) => word !== '--drill');
+/** What runs instead of the tests; each starts the parts that it needs and reports like a test runner. */
+const SCRIPTS = {
+  '--drill': 'test/system/drill.ts',
+  '--soak': 'test/soak/soak.ts',
+  '--bench': 'test/bench/bench.ts',
+};
+const script = Object.keys(SCRIPTS).find((option) => process.argv.includes(option)) ?? null;
+const words = process.argv.slice(2).filter((word) => word !== script);
 const groups = words.filter((word) => !word.startsWith('-'));
 const options = words.filter((word) => word.startsWith('-'));
 const interrupt = new AbortController();
@@ -51,11 +57,11 @@ async function run() {
   await forgetFormerRuns();
   const stateDir = ensureFolder(join(TEST_DIR, `run-${process.pid}`));
   const progress = createProgress(process.stdout);
-  const isPure = !isDrill && groups.length > 0 && groups.every((group) => PURE.has(group));
+  const isPure = script === null && groups.length > 0 && groups.every((group) => PURE.has(group));
   const lab = await startLab({
     net: 'free',
     stateDir,
-    parts: isPure || isDrill ? [] : ['infra'],
+    parts: isPure || script !== null ? [] : ['infra'],
     progress,
     signal: interrupt.signal,
     extraSteps: isPure ? [] : buildSteps(),
@@ -63,7 +69,7 @@ async function run() {
   progress.close();
   try {
     const environment = testEnvironment(lab);
-    return isDrill ? await runDrill(environment) : await runVitest(environment);
+    return script === null ? await runVitest(environment) : await runScript(environment);
   } finally {
     await lab.stop();
     if (process.env.DK_TEST_KEEP !== '1') await removeRun(stateDir);
@@ -103,8 +109,8 @@ async function runVitest(environment) {
   return readTotals(report, code);
 }
 
-async function runDrill(environment) {
-  const code = await runNode(['test/system/drill.ts', ...words], environment);
+async function runScript(environment) {
+  const code = await runNode([SCRIPTS[script], ...words], environment);
   return readTotals(join(environment.DK_TEST_STATE, 'report.json'), code);
 }
 
