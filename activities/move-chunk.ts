@@ -194,8 +194,8 @@ async function noteInFlight(
   rows: readonly LedgerRow[],
 ): Promise<void> {
   const { siteName, sourceId, operationId, chunk } = input;
-  const sent = rows.filter((row) => row.state === 'sent');
-  const first = sent[0];
+  const open = rows.filter(isOpen);
+  const first = open[0];
   if (first === undefined) {
     await context.store.removeChunkInFlight(siteName, sourceId, operationId, chunk);
     return;
@@ -206,9 +206,9 @@ async function noteInFlight(
     operationId,
     chunk,
     targetId: first.targetId,
-    remaining: sent.length,
-    attempts: Math.max(...sent.map((row) => row.attempts)),
-    sentAtMs: Math.max(...sent.map((row) => row.sentAtMs ?? 0)),
+    remaining: open.length,
+    attempts: Math.max(...open.map((row) => row.attempts)),
+    sentAtMs: Math.max(...open.map((row) => row.sentAtMs ?? 0)),
   });
 }
 

@@ -4,6 +4,7 @@ import type { BackendStatus } from '../workflows/domain/backend.ts';
 import type { Feature, FeatureState } from '../workflows/domain/feature-flag.ts';
 import type { Operation } from '../workflows/domain/operation.ts';
 import type { PolicySettings } from '../workflows/domain/policy-settings.ts';
+import type { ChunkInFlight } from '../workflows/domain/user-move.ts';
 import { resolveFeatures } from '../workflows/policy/resolve-feature.ts';
 import type { TargetCandidate } from '../workflows/policy/select-targets.ts';
 import type { ActivityContext } from './context.ts';
@@ -17,6 +18,7 @@ import { createFindSilence } from './source-silence.ts';
 import { countUsersOf } from './user-counts.ts';
 
 const DOVEADM_TIMEOUT_MS = 1_500;
+const SENDING_MS = 10_000;
 
 /** Everything that a mover reads again before each round. */
 export interface MoveSituation {
@@ -27,12 +29,16 @@ export interface MoveSituation {
   readonly features: Readonly<Record<Feature, FeatureState>>;
   readonly settings: PolicySettings;
   readonly candidates: readonly TargetCandidate[];
+  /** Users whom other movers are sending right now, by target. */
+  readonly inflowOfOthers: Readonly<Record<string, number>>;
 }
 
 export interface MoveUsersActivities {
   readMoveSituation(input: { sourceId: string }): Promise<MoveSituation>;
   planRound(input: PlanRoundInput): Promise<PlannedRound>;
   moveChunk(input: MoveChunkInput): Promise<MovedChunk>;
+  /** As in the situation, read afresh. */
+  readInflowOfOthers(input: { sourceId: string }): Promise<Readonly<Record<string, number>>>;
   /** Fresh count at LOCAL_QUORUM. A Backend that the GeoDB does not know is a permanent refusal. */
   countUsers(input: { backendId: string }): Promise<number>;
   saveOperation(operation: Operation): Promise<void>;
@@ -44,6 +50,8 @@ export function createMoveUsers(context: ActivityContext): MoveUsersActivities {
     readMoveSituation: ({ sourceId }) => withHeartbeat(() => readSituation(context, sourceId)),
     planRound: (input) => withHeartbeat(() => planRound(context, input)),
     moveChunk: (input) => moveChunk(context, input, findSilence),
+    readInflowOfOthers: async ({ sourceId }) =>
+      inflowOfOthers(await context.store.readChunksInFlight(context.config.site), sourceId),
     countUsers: ({ backendId }) => countUsers(context, backendId),
     async saveOperation(operation) {
       await context.store.saveOperation(operation);
@@ -62,7 +70,7 @@ async function readSituation(context: ActivityContext, sourceId: string): Promis
   const nowMs = Date.now();
   const { config, store } = context;
   const site = await readHomeSite(context);
-  const [backends, switches, memories, chunks, operations] = await Promise.all([
+  const [backends, switches, memories, notes, operations] = await Promise.all([
     context.geodb.readBackends(site.id),
     readSwitches(context, nowMs),
     store.readBackendMemories(config.site),
@@ -73,6 +81,10 @@ async function readSituation(context: ActivityContext, sourceId: string): Promis
     countUsersOf(context, backends),
     context.geodb.countUsers(sourceId),
   ]);
+  // A mover that gave up leaves its notes behind; whoever is not on the way is no load.
+  const chunks = notes.filter((note) =>
+    operations.some(({ operationId }) => operationId === note.operationId),
+  );
   const candidates = backends.map(async (backend): Promise<TargetCandidate> => {
     const inflow = chunks.filter((chunk) => chunk.targetId === backend.id);
     const isEmptying = operations.some(
@@ -100,5 +112,21 @@ async function readSituation(context: ActivityContext, sourceId: string): Promis
     features: resolveFeatures(switches.flags, { siteId: site.id, backendId: sourceId, nowMs }),
     settings: config.policy,
     candidates: await Promise.all(candidates),
+    inflowOfOthers: inflowOfOthers(chunks, sourceId),
   };
+}
+
+/** What takes longer than a command may take is stuck: it waits, and is no work for its target. */
+function inflowOfOthers(
+  chunks: readonly ChunkInFlight[],
+  sourceId: string,
+): Record<string, number> {
+  const sinceMs = Date.now() - SENDING_MS;
+  const inflow: Record<string, number> = {};
+  for (const chunk of chunks) {
+    const isSending = chunk.attempts > 0 && chunk.sentAtMs > sinceMs;
+    if (!isSending || chunk.sourceId === sourceId) continue;
+    inflow[chunk.targetId] = (inflow[chunk.targetId] ?? 0) + chunk.remaining;
+  }
+  return inflow;
 }

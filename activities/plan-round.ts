@@ -105,6 +105,12 @@ async function writeChosen(
     addChunk(progress, targetId, rows.length);
   };
   for (const { targetId, usernames } of chosen.chunks) {
+    // Planned is as good as there: the next mover that selects targets counts it.
+    await noteAsPlanned(context, input, {
+      chunk: progress.nextChunk,
+      targetId,
+      users: usernames.length,
+    });
     await write(
       targetId,
       usernames.map((name) => plannedRow(input, name, targetId)),
@@ -118,6 +124,23 @@ async function writeChosen(
       skippedRow(plannedRow(input, username, targetId), reason),
     ),
   );
+}
+
+function noteAsPlanned(
+  context: ActivityContext,
+  { operationId, sourceId }: PlanRoundInput,
+  { chunk, targetId, users }: PlannedChunk,
+): Promise<void> {
+  return context.store.saveChunkInFlight({
+    siteName: context.config.site,
+    sourceId,
+    operationId,
+    chunk,
+    targetId,
+    remaining: users,
+    attempts: 0,
+    sentAtMs: 0,
+  });
 }
 
 function plannedRow(input: PlanRoundInput, username: string, targetId: string): LedgerRow {

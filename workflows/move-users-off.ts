@@ -88,6 +88,7 @@ function createMover(input: MoverInput): Mover {
     state: input.current ?? null,
     inbox,
     limits: DEFAULT_LIMITS,
+    inflowOfOthers: {},
     isHeld: () => inbox.pause !== null || inbox.wish !== null,
     async save({ isUrgent }) {
       if (mover.state === null || (!isUrgent && isSaving)) return;

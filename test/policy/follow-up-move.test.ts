@@ -26,4 +26,8 @@ describe('followUpMove', () => {
     const answers = [1, 2, 3, 4].map((attempts) => after(10, attempts));
     expect(answers).toEqual(['retry', 'retry', 'retry', 'force']);
   });
+
+  it('waits for a chunk that is planned and not sent yet, however long that is', () => {
+    expect(after(NOW_MS / 1000, 0)).toBe('wait');
+  });
 });

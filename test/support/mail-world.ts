@@ -18,6 +18,8 @@ export class MailWorld {
   readonly holds: number[] = [];
   readonly audited: string[] = [];
   situation: Partial<MoveSituation> = {};
+  /** What each later look at the other movers finds; nothing when there is none left. */
+  readonly inflowLater: Readonly<Record<string, number>>[] = [];
   /** How many of a chunk's open users end; all by default. */
   behaviour: ChunkBehaviour = (_input, users) => users;
   private readonly chunks = new Map<number, { planned: number; done: number; cancelled: number }>();
@@ -71,6 +73,7 @@ export class MailWorld {
         });
       },
       moveChunk: (input) => this.moveChunk(input),
+      readInflowOfOthers: () => Promise.resolve(this.inflowLater.shift() ?? {}),
     };
   }
 
@@ -97,6 +100,7 @@ export class MailWorld {
         { ...candidate, backendId: 'source-id', host: 'mail1', userCount: this.usersOnSource },
         { ...candidate, backendId: 'target-1', host: 'mail2', userCount: 10 },
       ],
+      inflowOfOthers: {},
       ...this.situation,
     };
   }

@@ -95,6 +95,24 @@ describe('moveUsersOff', () => {
     });
   });
 
+  it('sends nobody to a target that another mover keeps busy, until there is room', async () => {
+    const world = new MailWorld(100);
+    world.situation = { inflowOfOthers: { 'target-1': 190 } };
+    world.inflowLater.push({ 'target-1': 190 }, { 'target-1': 190 });
+    await withWorld(world, async (workflowId) => {
+      let isWaiting = true;
+      world.behaviour = (_input, users) => {
+        isWaiting = world.inflowLater.length > 0;
+        return users;
+      };
+      await ask(workflowId, evacuation({ maxUsers: 80, stepRatio: 1, kind: 'partialMove' }));
+      await rig.client.workflow.getHandle(workflowId).result();
+      expect(isWaiting).toBe(false);
+      expect(world.inflowLater).toEqual([]);
+      expect(world.lastRow?.counts.confirmed).toBe(80);
+    });
+  });
+
   it('is accepted once: a repeated request is the same operation, an equal one is refused', async () => {
     const world = new MailWorld(50);
     let release: () => void = () => undefined;

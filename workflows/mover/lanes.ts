@@ -12,6 +12,10 @@ export interface LaneControl {
   /** True: start no further chunk. */
   isHeld(): boolean;
   speedPercent(): number;
+  /** Users whom other movers are sending right now, by target. */
+  inflowOfOthers(): Readonly<Record<string, number>>;
+  /** Waits a moment for others to be done, and looks again. */
+  awaitOthers(): Promise<void>;
   onMoved(moved: MovedChunk): Promise<void>;
 }
 
@@ -36,7 +40,11 @@ export async function runLanes(
     for (;;) {
       // at another speed there are more lanes, or fewer
       if (control.isHeld() || control.speedPercent() !== speedPercent) return;
-      const index = waiting.findIndex((chunk) => hasRoom(chunk, inflow, limits));
+      const others = control.inflowOfOthers();
+      const index = waiting.findIndex((chunk) => {
+        const there = (inflow.get(chunk.targetId) ?? 0) + (others[chunk.targetId] ?? 0);
+        return hasRoom(chunk, there, limits);
+      });
       const chunk = waiting[index];
       // Whatever holds the room back runs in another lane, which looks again when it is done.
       if (chunk === undefined) return;
@@ -52,7 +60,10 @@ export async function runLanes(
   while (waiting.length > 0 && !control.isHeld()) {
     const speedPercent = control.speedPercent();
     const lanes = Math.max(1, Math.round((LANES * speedPercent) / 100));
+    const before = waiting.length;
     await Promise.all(Array.from({ length: lanes }, () => lane(speedPercent)));
+    const isUnchanged = waiting.length === before && control.speedPercent() === speedPercent;
+    if (isUnchanged && !control.isHeld()) await control.awaitOthers();
   }
 }
 
@@ -78,13 +89,8 @@ export function sendChunk(
   });
 }
 
-/** At most MAX_PARALLEL_INFLOW users on their way to one target; a single chunk always may. */
-function hasRoom(
-  chunk: OpenChunk,
-  inflow: ReadonlyMap<string, number>,
-  limits: LaneLimits,
-): boolean {
-  const there = inflow.get(chunk.targetId) ?? 0;
+/** At most MAX_PARALLEL_INFLOW users on their way to one target, by all movers; a single chunk always may. */
+function hasRoom(chunk: OpenChunk, there: number, limits: LaneLimits): boolean {
   return there === 0 || there + chunk.counts.remaining <= limits.maxParallelInflow;
 }
 

@@ -8,6 +8,8 @@ export interface Mover {
   readonly inbox: MoverInbox;
   /** As last read, before each round. */
   limits: LaneLimits;
+  /** Users whom other movers were sending when it looked last, by target. */
+  inflowOfOthers: Readonly<Record<string, number>>;
   /** True: send no further chunk. */
   isHeld(): boolean;
   /** Writes the operation's row: at once when urgent, else at most once a second. */

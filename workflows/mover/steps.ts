@@ -14,6 +14,7 @@ import type { Mover } from './mover.ts';
 
 const SETTLE_INTERVAL_MS = 1_000;
 const NO_TARGET_WAIT_MS = 5_000;
+const OTHERS_INTERVAL_MS = 500;
 /** After so many sweeps the users who are still there are forced. */
 const SWEEPS_BEFORE_FORCE = 2;
 const HOLD_AFTER_CANCEL_SECS = 3_600;
@@ -44,6 +45,8 @@ export async function planNext(mover: Mover): Promise<void> {
   const { request, operation } = state;
   const situation = await moverActivities.readMoveSituation({ sourceId: request.sourceId });
   mover.limits = situation.settings;
+  // absent in the answers of older workers
+  mover.inflowOfOthers = (situation as Partial<MoveSituation>).inflowOfOthers ?? {};
   const hold = findHold(state, situation);
   if (hold !== null) {
     mover.inbox.pause ??= { actor: 'mover', reason: hold, isByAutomation: true };
@@ -97,6 +100,12 @@ export async function sendPlanned(mover: Mover): Promise<void> {
   await runLanes(stateOf(mover), unsent, mover.limits, {
     isHeld: () => mover.isHeld(),
     speedPercent: () => mover.inbox.speedPercent,
+    inflowOfOthers: () => mover.inflowOfOthers,
+    async awaitOthers() {
+      await condition(() => mover.isHeld(), OTHERS_INTERVAL_MS);
+      const { sourceId } = stateOf(mover).request;
+      mover.inflowOfOthers = await moverRecords.readInflowOfOthers({ sourceId });
+    },
     async onMoved(moved) {
       mover.state = addMoved(stateOf(mover), moved, Date.now());
       await mover.save({ isUrgent: false });

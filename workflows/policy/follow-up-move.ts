@@ -14,6 +14,8 @@ export function followUpMove(
   settings: PolicySettings,
   nowMs: number,
 ): FollowUp {
+  // Planned and not sent yet: its mover will.
+  if (chunk.attempts === 0) return 'wait';
   const ageSecs = (nowMs - chunk.sentAtMs) / 1000;
   if (ageSecs < settings.userMoveStuckSecs) return 'wait';
   return chunk.attempts > settings.userMoveMaxRetries ? 'force' : 'retry';
