@@ -34,7 +34,7 @@ export const REASON_SENTENCES: Readonly<Record<string, Sentence>> = {
   Standby: ({ hostCount }) => (hostCount > 1 ? 'they are in standby' : 'it is in standby'),
   RecoveryNotProven: (facts) =>
     `the proxies have not seen it answer often enough${against(facts, 'successes', 'minSuccesses', count)}`,
-  HoldDown: (facts) => `it came back before, and is held offline a while longer${left(facts)}`,
+  HoldDown: (facts) => `it is held offline for a while, longer after each return${left(facts)}`,
   NoMovesInFlight: 'no move is in flight',
   MovesOnTime: 'all moves are on time',
   NotTheOwner: 'another controller owns this Site',
