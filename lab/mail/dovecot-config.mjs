@@ -50,6 +50,8 @@ export function backendConfig(host, luaFile) {
   const { user, group } = host.runAs;
   return `${commonConfig(host)}
 mail_location = sdbox:${host.folder}/mailroot/%u
+# Tells a client that is interested which Backend serves it, also through the proxies.
+imap_capability = +X-BACKEND=${host.name}
 mail_uid = ${user}
 mail_gid = ${group}
 # A user who moved while the login was under way is passed on to the new home.
@@ -72,7 +74,8 @@ userdb {
 `;
 }
 
-function commonConfig({ name, address, folder, baseDir, runAs, doveadmPort }) {
+/** @param {DovecotHost} host @returns {string} what every Dovecot of the lab has in common */
+export function commonConfig({ name, address, folder, baseDir, runAs, doveadmPort }) {
   return `base_dir = ${baseDir}
 state_dir = ${folder}/state
 instance_name = ${name}

@@ -27,10 +27,28 @@ export function hostParts(options: HostsOptions): Part[];
 export function hostsOf(net: number): LabHost[];
 export function mailFolderOf(stateDir: string): string;
 export function removeMailFolders(stateDir: string): void;
-export function prepareMailFolders(net: number, stateDir: string): { folder: string };
+export interface RunAs {
+  readonly uid: number;
+  readonly gid: number;
+  readonly user: string;
+  readonly group: string;
+}
+
+export function prepareMailFolders(
+  net: number,
+  stateDir: string,
+): { folder: string; runDir: string; runAs: RunAs };
+/** A folder of whoever Dovecot runs as; made where it is missing. */
+export function ownFolder(path: string, runAs: RunAs, mode: number): void;
+/** The supervised part of one Dovecot whose settings are written. */
+export function dovecotPart(
+  host: { readonly name: string; readonly address: string },
+  files: { readonly config: string; readonly baseDir: string },
+  runAs: RunAs,
+): Part;
 export function hostFolderOf(stateDir: string, host: string): string;
 export function mailStoreOf(mailFolder: string, site: string): string;
-export function runAsOf(): { uid: number; gid: number; user: string; group: string };
+export function runAsOf(): RunAs;
 export function trafficPart(options: HostsOptions): Part;
 
 /** From lab/parts, typed here once. */

@@ -141,7 +141,7 @@ export function prepareMailFolders(net, stateDir) {
   return { folder, runDir, runAs };
 }
 
-function ownFolder(path, runAs, mode) {
+export function ownFolder(path, runAs, mode) {
   mkdirSync(path, { recursive: true });
   const { uid } = lstatSync(path);
   const self = process.getuid?.() ?? uid;
@@ -213,7 +213,7 @@ function fillIn(template, values) {
  * A shell removes what a kill -9 left in the run folder (stale sockets make logins wait for
  * seconds), drops root and becomes Dovecot, so that the process id is Dovecot's master.
  */
-function dovecotPart(host, files, runAs) {
+export function dovecotPart(host, files, runAs) {
   const drop = `setpriv --reuid=${runAs.uid} --regid=${runAs.gid} --clear-groups`;
   const become = process.getuid?.() === 0 ? `exec ${drop}` : 'exec';
   const script = [

@@ -24,6 +24,8 @@ export interface SiteApi {
   /** Recorded or repeated at or after that time. */
   readDecisionsSince(sinceMs: number): Promise<readonly DecisionView[]>;
   setSpeed(operationId: string, speedPercent: number): Promise<void>;
+  /** Asks for an evacuation by hand. */
+  evacuate(host: string): Promise<OperationView>;
 }
 
 /** @param address host:port @param token of an operator */
@@ -74,5 +76,6 @@ export function createSiteApi(address: string, token: string, attempts = PATIENT
     setSpeed: async (operationId, speedPercent) => {
       await ask(`/operations/${operationId}/speed`, { speedPercent, reason: 'drill' });
     },
+    evacuate: (host) => ask(`/backends/${host}/evacuate`, { reason: 'by hand' }),
   };
 }
