@@ -1,3 +1,4 @@
+import { assert } from '../domain/assert.ts';
 import { newDecision, type Decision, type DecisionKind, type Reason } from '../domain/decision.ts';
 
 /** A decision of `check_backend_health` with the fields that are seldom set left out. */
@@ -14,7 +15,7 @@ export function healthDecision(
  * Rows with a detail or numbers of their own stay apart unless these are equal.
  */
 export function gatherNothings(decisions: readonly Decision[]): Decision[] {
-  const gathered = new Map<string, Decision>();
+  const alike = new Map<string, Decision[]>();
   const others: Decision[] = [];
   for (const decision of decisions) {
     if (decision.kind !== 'nothing' || decision.hosts.length !== 1) {
@@ -22,12 +23,17 @@ export function gatherNothings(decisions: readonly Decision[]): Decision[] {
       continue;
     }
     const key = [decision.reason, decision.detail, decision.isDryRun, decision.operationId].join();
-    const former = gathered.get(key);
-    if (former === undefined) gathered.set(key, { ...decision, backendId: null });
-    else {
-      const hosts = [...former.hosts, ...decision.hosts].sort();
-      gathered.set(key, { ...former, hosts, numbers: {} });
-    }
+    const same = alike.get(key);
+    if (same === undefined) alike.set(key, [decision]);
+    else same.push(decision);
   }
-  return [...others, ...gathered.values()];
+  return [...others, ...[...alike.values()].map(gather)];
+}
+
+function gather(alike: readonly Decision[]): Decision {
+  const [first] = alike;
+  assert(first !== undefined, 'there is something to gather');
+  if (alike.length === 1) return { ...first, backendId: null };
+  const hosts = alike.flatMap((decision) => decision.hosts).sort();
+  return { ...first, backendId: null, hosts, numbers: {} };
 }
