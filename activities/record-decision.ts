@@ -155,9 +155,10 @@ async function recordTaskRun(context: ActivityContext, run: TaskRunReport): Prom
     lastDurationMs: run.endedAtMs - run.startedAtMs,
     lastError: run.error ?? former?.lastError ?? null,
     lastErrorAtMs: hasSucceeded ? (former?.lastErrorAtMs ?? null) : run.endedAtMs,
+    failingSinceMs: hasSucceeded ? null : (former?.failingSinceMs ?? run.startedAtMs),
     outcomes: run.outcomes,
   });
   const outcome = hasSucceeded ? 'success' : 'failure';
-  context.metrics.observeTask(run.task, outcome, run.endedAtMs - run.startedAtMs);
+  context.metrics.observeTask(run.task, outcome, run.endedAtMs - run.startedAtMs, run.outcomes);
   if (!hasSucceeded) context.logger.warn({ task: run.task, error: run.error }, 'task failed');
 }

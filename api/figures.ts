@@ -9,6 +9,7 @@ import type { Dependencies } from './dependencies.ts';
 import { readFeatureSettings } from './feature-view.ts';
 import { memoize } from './memoize.ts';
 import type { ViewState } from './state.ts';
+import { createTaskFigures } from './task-figures.ts';
 
 const MAX_AGE_MS = 2000;
 /** A scrape waits no longer for fresh figures; it then gets the last ones. */
@@ -50,10 +51,12 @@ export function createFigures(state: ViewState): Figures {
 
 type Gauges = ReturnType<typeof createGauges>;
 
-function createGauges({ metrics: { registry } }: Dependencies) {
+function createGauges(dependencies: Dependencies) {
+  const { registry } = dependencies.metrics;
   const gauge = <L extends string>(name: string, help: string, labelNames: L[]) =>
     new Gauge({ name, help, labelNames, registers: [registry] });
   return {
+    setTasks: createTaskFigures(dependencies),
     operations: gauge('dovekeeper_operations_open', 'Operations that have not ended.', [
       'kind',
       'cause',
@@ -78,17 +81,15 @@ async function refreshFigures(
   const { dependencies } = state;
   const { store, metrics, config, now } = dependencies;
   const cluster = await readCluster(dependencies);
-  const [settings, facts, runs, nothings] = await Promise.all([
+  const [settings, facts, tasks, nothings] = await Promise.all([
     readFeatureSettings(dependencies),
     readSiteFacts(state, cluster, cluster.home),
-    store.readTaskRuns(config.site),
+    state.tasks.glance(),
     store.readLastNothings(config.site, 'check_backend_health'),
   ]);
   const place = { siteId: cluster.home.id, backendId: null, nowMs: now() };
   if (resolveFeature(settings, 'MetricsExport', place).state === 'disabled') return false;
-  for (const run of runs) {
-    if (run.lastSucceededAtMs !== null) metrics.setTaskSuccess(run.task, run.lastSucceededAtMs);
-  }
+  gauges.setTasks(tasks);
   forgetFormer(metrics, exported, facts.backends);
   gauges.users.reset();
   gauges.online.reset();
@@ -147,6 +148,7 @@ async function saveRun(dependencies: Dependencies, startedAtMs: number): Promise
     lastDurationMs: now() - startedAtMs,
     lastError: null,
     lastErrorAtMs: null,
+    failingSinceMs: null,
     outcomes: {},
   } as const;
   await store.saveTaskRun(run).catch((error: unknown) => {

@@ -9,8 +9,8 @@ import { effectiveFeatures, readFeatureSettings } from './feature-view.ts';
 import { presentOperation } from './operation-view.ts';
 import type { BackendView } from './schemas/cluster.ts';
 import type { OverviewView } from './schemas/overview.ts';
+import type { TaskView } from './schemas/task.ts';
 import type { ViewState } from './state.ts';
-import { overdueTasks } from './task-view.ts';
 
 const SHOWN_DECISIONS = 20;
 
@@ -19,7 +19,7 @@ export async function readOverview(state: ViewState): Promise<OverviewView> {
   const { dependencies } = state;
   const { store, geodb, config, now } = dependencies;
   const cluster = await readCluster(dependencies);
-  const [facts, ownership, automation, settings, nothings, reachability, runs, health] =
+  const [facts, ownership, automation, settings, nothings, reachability, tasks, health] =
     await Promise.all([
       readSiteFacts(state, cluster, cluster.home),
       state.ownership(),
@@ -27,7 +27,7 @@ export async function readOverview(state: ViewState): Promise<OverviewView> {
       readFeatureSettings(dependencies),
       store.readLastNothings(config.site, 'check_backend_health'),
       geodb.readSiteReachability(),
-      store.readTaskRuns(config.site),
+      state.tasks.glance(),
       state.health(),
     ]);
   const backends = presentBackends(state, facts);
@@ -45,9 +45,15 @@ export async function readOverview(state: ViewState): Promise<OverviewView> {
     decisions: facts.decisions.slice(0, SHOWN_DECISIONS),
     counts: countUp(backends, facts),
     reachability: countReachability(cluster, reachability),
-    overdueTasks: overdueTasks(dependencies, runs),
+    overdueTasks: tasks.filter(isLate).map(({ task }) => task),
+    pausedTasks: tasks.filter(({ isPaused }) => isPaused === true).map(({ task }) => task),
     dependencies: health,
   };
+}
+
+/** Of a paused task nobody expects a success. */
+function isLate({ isOverdue, isPaused }: TaskView): boolean {
+  return isOverdue && isPaused !== true;
 }
 
 function featuresOfSite(cluster: Cluster, settings: FeatureSettings, nowMs: number) {

@@ -6,6 +6,7 @@ import { createLiveHub, type LiveHub } from './live-hub.ts';
 import { createOwnership, type Ownership } from './ownership.ts';
 import { createReadiness, type Readiness } from './readiness.ts';
 import { createSiteMetrics, type SiteMetricsReader } from './site-metrics.ts';
+import { createTaskBook, type TaskBook } from './task-view.ts';
 import { createUserCounts, type UserCounts } from './user-counts.ts';
 
 /** What the views need. */
@@ -15,6 +16,7 @@ export interface ViewState {
   readonly metrics: SiteMetricsReader;
   readonly ownership: Ownership;
   readonly userCounts: UserCounts;
+  readonly tasks: TaskBook;
 }
 
 export interface ApiState extends ViewState {
@@ -30,6 +32,7 @@ export function createState(dependencies: Dependencies): ApiState {
     metrics: createSiteMetrics(dependencies),
     ownership: createOwnership(dependencies),
     userCounts: createUserCounts(dependencies),
+    tasks: createTaskBook(dependencies),
   };
   return {
     ...views,

@@ -1,14 +1,27 @@
 /** Tasks as the API shows them. */
 import type { TaskRun } from '../gateways/controller-store/controller-store.ts';
 import type { TaskState } from '../gateways/temporal/temporal.ts';
+import { ENDLESS_TASKS } from '../workflows/contract.ts';
 import { TASK_NAMES, type TaskName } from '../workflows/domain/decision.ts';
 import type { Dependencies } from './dependencies.ts';
-import { withTimeout } from './memoize.ts';
+import { memoize, withTimeout } from './memoize.ts';
 import type { TaskView } from './schemas/task.ts';
 
 const TEMPORAL_TIMEOUT_MS = 2000;
+/** The overview and the metrics are read all the time; asking Temporal is not free. */
+const STATES_AGE_MS = 10_000;
 /** No success for so many intervals is worth telling. */
 const OVERDUE_INTERVALS = 3;
+
+/** What only Temporal knows of the tasks; null: it does not answer. */
+export type TaskStates = ReadonlyMap<TaskName, TaskState> | null;
+
+export interface TaskBook {
+  /** Read afresh: for the page of the tasks. */
+  read(): Promise<{ isTemporalAnswering: boolean; tasks: TaskView[] }>;
+  /** At most 10 s old where Temporal is concerned: for what is read all the time. */
+  glance(): Promise<readonly TaskView[]>;
+}
 
 /** The only task that no clock drives: each scrape of /metrics is a run of it. */
 export function isScheduled(task: TaskName): task is Exclude<TaskName, 'scrape_stats'> {
@@ -16,40 +29,43 @@ export function isScheduled(task: TaskName): task is Exclude<TaskName, 'scrape_s
 }
 
 /** Works while Temporal is down: then what only Temporal knows is null. */
-export async function readTasks(
-  dependencies: Dependencies,
-): Promise<{ isTemporalAnswering: boolean; tasks: TaskView[] }> {
-  const { store, config } = dependencies;
-  const [runs, states] = await Promise.all([
-    store.readTaskRuns(config.site),
-    readTaskStates(dependencies),
-  ]);
-  const tasks = TASK_NAMES.map((task) =>
-    presentTask(
-      dependencies,
-      task,
-      runs.find((run) => run.task === task) ?? null,
-      states?.get(task) ?? null,
-    ),
-  );
-  return { isTemporalAnswering: states !== null, tasks };
+export function createTaskBook(dependencies: Dependencies): TaskBook {
+  const { store, config, now } = dependencies;
+  // A task that never ran has left no trace: it is late from then on that somebody looked.
+  const lookingSinceMs = now();
+  const present = (runs: readonly TaskRun[], states: TaskStates): TaskView[] =>
+    TASK_NAMES.map((task) => {
+      const run = runs.find((each) => each.task === task) ?? null;
+      const state = states?.get(task) ?? null;
+      return presentTask(dependencies, { task, run, state, lookingSinceMs });
+    });
+  const glanceAtStates = memoize(() => readTaskStates(dependencies), STATES_AGE_MS, now);
+  return {
+    read: async () => {
+      const [runs, states] = await Promise.all([
+        store.readTaskRuns(config.site),
+        readTaskStates(dependencies),
+      ]);
+      return { isTemporalAnswering: states !== null, tasks: present(runs, states) };
+    },
+    glance: async () => {
+      const [runs, states] = await Promise.all([store.readTaskRuns(config.site), glanceAtStates()]);
+      return present(runs, states);
+    },
+  };
 }
 
-/** Names of the tasks without a success for three intervals. */
-export function overdueTasks(dependencies: Dependencies, runs: readonly TaskRun[]): TaskName[] {
-  return runs
-    .filter((run) => presentTask(dependencies, run.task, run, null).isOverdue)
-    .map(({ task }) => task);
+interface KnownOfTask {
+  readonly task: TaskName;
+  readonly run: TaskRun | null;
+  readonly state: TaskState | null;
+  readonly lookingSinceMs: number;
 }
 
-function presentTask(
-  { config, now }: Dependencies,
-  task: TaskName,
-  run: TaskRun | null,
-  state: TaskState | null,
-): TaskView {
+function presentTask({ config, now }: Dependencies, known: KnownOfTask): TaskView {
+  const { task, run, state, lookingSinceMs } = known;
   const intervalSecs = isScheduled(task) ? config.intervals[task] : null;
-  const sinceMs = run?.lastSucceededAtMs ?? run?.lastStartedAtMs ?? null;
+  const sinceMs = run?.lastSucceededAtMs ?? run?.failingSinceMs ?? lookingSinceMs;
   const limitMs = intervalSecs === null ? Infinity : OVERDUE_INTERVALS * intervalSecs * 1000;
   return {
     task,
@@ -57,9 +73,22 @@ function presentTask(
     ...presentRun(run, now()),
     isPaused: state?.isPaused ?? null,
     pausedNote: state?.pausedNote ?? null,
-    nextRunAtMs: state?.nextRunAtMs ?? null,
-    isOverdue: sinceMs !== null && now() - sinceMs > limitMs,
+    nextRunAtMs: nextRunOf(task, run, state, intervalSecs),
+    isOverdue: now() - sinceMs > limitMs,
   };
+}
+
+/** An endless task rests for its interval after each run; the others are told by their schedule. */
+function nextRunOf(
+  task: TaskName,
+  run: TaskRun | null,
+  state: TaskState | null,
+  intervalSecs: number | null,
+): number | null {
+  if (state === null || state.isPaused) return null;
+  if (!ENDLESS_TASKS.includes(task) || intervalSecs === null) return state.nextRunAtMs;
+  if (run?.lastStartedAtMs == null) return null;
+  return run.lastStartedAtMs + Math.round((run.lastDurationMs ?? 0) + intervalSecs * 1000);
 }
 
 type RunView = Omit<
@@ -76,15 +105,12 @@ function presentRun(run: TaskRun | null, nowMs: number): RunView {
     lastDurationMs: run?.lastDurationMs ?? null,
     lastError: run?.lastError ?? null,
     lastErrorAtMs: run?.lastErrorAtMs ?? null,
+    failingSinceMs: run?.failingSinceMs ?? null,
     outcomes: { ...run?.outcomes },
   };
 }
 
-async function readTaskStates({
-  temporal,
-  config,
-  logger,
-}: Dependencies): Promise<Map<TaskName, TaskState> | null> {
+async function readTaskStates({ temporal, config, logger }: Dependencies): Promise<TaskStates> {
   const tasks = TASK_NAMES.filter(isScheduled);
   const reading = Promise.all(tasks.map((task) => temporal.readTask(config.site, task)));
   try {

@@ -23,7 +23,13 @@ export interface Metrics {
   /** Users whose move ended. */
   countMoves(kind: OperationKind, cause: OperationCause, outcome: MoveOutcome, users: number): void;
   /** One run of a task; a successful one also sets the age of the last success to 0. */
-  observeTask(task: TaskName, outcome: 'success' | 'failure', durationMs: number): void;
+  observeTask(
+    task: TaskName,
+    outcome: 'success' | 'failure',
+    durationMs: number,
+    /** What the run did, by name and count. */
+    outcomes?: Readonly<Record<string, number>>,
+  ): void;
   /** For a process that knows of successes elsewhere (from the controller store). */
   setTaskSuccess(task: TaskName, succeededAtMs: number): void;
   setVerdict(backendHost: string, verdict: HealthVerdict): void;
@@ -93,13 +99,22 @@ function taskMetrics(registry: InRegistry): Pick<Metrics, 'observeTask' | 'setTa
       }
     },
   });
+  const results = new Counter({
+    name: 'dovekeeper_task_outcomes_total',
+    help: 'What the runs of a task did.',
+    labelNames: ['task', 'outcome'],
+    registers: [registry],
+  });
   const setTaskSuccess = (task: TaskName, succeededAtMs: number): void => {
     lastSuccessMs.set(task, Math.max(succeededAtMs, lastSuccessMs.get(task) ?? 0));
   };
   return {
     setTaskSuccess,
-    observeTask: (task, outcome, durationMs) => {
+    observeTask: (task, outcome, durationMs, outcomes = {}) => {
       duration.observe({ task, outcome }, durationMs / 1000);
+      for (const [name, many] of Object.entries(outcomes)) {
+        if (many > 0) results.inc({ task, outcome: name }, many);
+      }
       if (outcome === 'success') setTaskSuccess(task, Date.now());
     },
   };

@@ -22,6 +22,7 @@ export interface TaskInput {
   readonly intervalSecs: number;
   /** Carried along when an endless task continues as new. */
   readonly isPaused?: boolean;
+  readonly pausedNote?: string;
 }
 
 /** The rest are Temporal Schedules. */
@@ -169,9 +170,15 @@ export const progressQuery = defineQuery<Operation | null>('progress');
 export const explainQuery = defineQuery<string>('explain');
 /** Wakes an endless task before its interval is over. */
 export const wakeSignal = defineSignal<[]>('wake');
-export const pauseTaskSignal = defineSignal<[]>('pauseTask');
+/** With a note: who and why. */
+export const pauseTaskSignal = defineSignal<[note?: string]>('pauseTask');
 export const resumeTaskSignal = defineSignal<[]>('resumeTask');
-export const taskPausedQuery = defineQuery<boolean>('taskPaused');
+export const taskPausedQuery = defineQuery<TaskPause>('taskPause');
+
+export interface TaskPause {
+  readonly isPaused: boolean;
+  readonly note: string | null;
+}
 
 export const SEARCH_ATTRIBUTES = {
   backend: defineSearchAttributeKey('DkBackend', 'KEYWORD'),

@@ -28,16 +28,19 @@ export async function runEndlessly(
 ): Promise<void> {
   let isWoken = false;
   let isPaused = input.isPaused === true;
+  let pausedNote = input.pausedNote;
   setHandler(wakeSignal, () => {
     isWoken = true;
   });
-  setHandler(pauseTaskSignal, () => {
+  setHandler(pauseTaskSignal, (note) => {
     isPaused = true;
+    pausedNote = note;
   });
   setHandler(resumeTaskSignal, () => {
     isPaused = false;
+    pausedNote = undefined;
   });
-  setHandler(taskPausedQuery, () => isPaused);
+  setHandler(taskPausedQuery, () => ({ isPaused, note: pausedNote ?? null }));
   for (let run = 0; run < RUNS_BEFORE_CONTINUING; run += 1) {
     if (isPaused) await condition(() => !isPaused || isWoken);
     isWoken = false;
@@ -45,7 +48,12 @@ export async function runEndlessly(
     await condition(() => isWoken, input.intervalSecs * 1000);
     if (workflowInfo().continueAsNewSuggested) break;
   }
-  await continueAsNew<(next: TaskInput) => Promise<void>>({ ...input, isPaused });
+  await continueAsNew<(next: TaskInput) => Promise<void>>({
+    siteName: input.siteName,
+    intervalSecs: input.intervalSecs,
+    isPaused,
+    ...(pausedNote === undefined ? {} : { pausedNote }),
+  });
 }
 
 /** One run of any task, with its start, end, outcomes and error recorded. */

@@ -1,9 +1,9 @@
 /** The scheduled tasks: when they ran, and run, pause or resume them. */
 import { createRoute, z } from '@hono/zod-openapi';
 import { TASK_NAMES, type TaskName } from '../../workflows/domain/decision.ts';
-import type { Dependencies } from '../dependencies.ts';
 import { ApiError } from '../errors.ts';
-import { isScheduled, readTasks } from '../task-view.ts';
+import type { ApiState } from '../state.ts';
+import { isScheduled } from '../task-view.ts';
 import { identityOf } from '../router.ts';
 import { idempotent, IdempotencyHeader } from '../idempotency.ts';
 import { access, changeProblems, createRouter, jsonAnswer, jsonBody, problems } from '../router.ts';
@@ -23,13 +23,30 @@ const listTasks = createRoute({
 });
 
 taskRoutes.openapi(listTasks, async (c) => {
-  const { dependencies } = c.get('api');
-  const { isTemporalAnswering, tasks } = await readTasks(dependencies);
+  const { dependencies, tasks: book } = c.get('api');
+  const { isTemporalAnswering, tasks } = await book.read();
   return c.json({ siteName: dependencies.config.site, isTemporalAnswering, tasks }, 200);
 });
 
+const TaskParams = z.object({ task: z.string().min(1).max(100) });
+
+const readTask = createRoute({
+  operationId: 'readTask',
+  tags: ['tasks'],
+  summary: 'One task with its last and next run',
+  method: 'get',
+  path: '/tasks/{task}',
+  ...access({ role: 'viewer' }),
+  request: { params: TaskParams },
+  responses: { 200: jsonAnswer(TaskView, 'The task'), ...problems(404, 422) },
+});
+
+taskRoutes.openapi(readTask, async (c) =>
+  c.json(await readTaskView(c.get('api'), findTask(c.req.valid('param').task)), 200),
+);
+
 const request = {
-  params: z.object({ task: z.string().min(1).max(100) }),
+  params: TaskParams,
   headers: IdempotencyHeader,
   body: jsonBody(ReasonBody),
 };
@@ -54,7 +71,7 @@ taskRoutes.openapi(runTask, async (c) => {
   const { dependencies } = c.get('api');
   const task = requireScheduled(c.req.valid('param').task);
   await dependencies.temporal.runTask(dependencies.config.site, task);
-  return c.json(await readTaskView(dependencies, task), 202);
+  return c.json(await readTaskView(c.get('api'), task), 202);
 });
 
 const pauseTask = createRoute({
@@ -73,7 +90,7 @@ taskRoutes.openapi(pauseTask, async (c) => {
   const task = requireScheduled(c.req.valid('param').task);
   const note = `${identityOf(c).actor}: ${c.req.valid('json').reason}`;
   await dependencies.temporal.pauseTask(dependencies.config.site, task, note);
-  return c.json(await readTaskView(dependencies, task), 202);
+  return c.json(await readTaskView(c.get('api'), task), 202);
 });
 
 const resumeTask = createRoute({
@@ -92,24 +109,28 @@ taskRoutes.openapi(resumeTask, async (c) => {
   const task = requireScheduled(c.req.valid('param').task);
   const note = `${identityOf(c).actor}: ${c.req.valid('json').reason}`;
   await dependencies.temporal.resumeTask(dependencies.config.site, task, note);
-  return c.json(await readTaskView(dependencies, task), 202);
+  return c.json(await readTaskView(c.get('api'), task), 202);
 });
+
+/** In any case: `check_Backend_health` is a documented spelling. Throws ApiError TaskUnknown. */
+function findTask(name: string): TaskName {
+  const wanted = name.toLowerCase();
+  const task = TASK_NAMES.find((each) => each === wanted);
+  if (task !== undefined) return task;
+  throw new ApiError('TaskUnknown', `there is no task ${name}: ${TASK_NAMES.join(', ')}`);
+}
 
 /** Throws ApiError TaskUnknown, or TaskNotScheduled for the one that no clock drives. */
 function requireScheduled(name: string): TaskName {
-  const wanted = name.toLowerCase();
-  const task = TASK_NAMES.find((each) => each === wanted);
-  if (task === undefined) {
-    throw new ApiError('TaskUnknown', `there is no task ${name}: ${TASK_NAMES.join(', ')}`);
-  }
+  const task = findTask(name);
   if (!isScheduled(task)) {
     throw new ApiError('TaskNotScheduled', `${task} runs with each scrape of /metrics`);
   }
   return task;
 }
 
-async function readTaskView(dependencies: Dependencies, task: TaskName) {
-  const { tasks } = await readTasks(dependencies);
+async function readTaskView({ tasks: book }: ApiState, task: TaskName) {
+  const { tasks } = await book.read();
   const view = tasks.find((each) => each.task === task);
   if (view === undefined) {
     throw new Error(`task ${task} is not among the tasks`);

@@ -68,7 +68,11 @@ export const OverviewView = z
       attemptsPerSec: z.number().nullable(),
     }),
     reachability: z.object({ sites: z.int(), unreachable: z.int() }),
-    overdueTasks: z.array(z.string()).readonly(),
+    overdueTasks: z
+      .array(z.string())
+      .readonly()
+      .openapi({ description: 'Without a success for three intervals, and not paused.' }),
+    pausedTasks: z.array(z.string()).readonly(),
     dependencies: DependenciesView,
   })
   .openapi('Overview');

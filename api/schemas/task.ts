@@ -12,11 +12,19 @@ export const TaskView = z
     lastDurationMs: z.number().nullable(),
     lastError: z.string().nullable(),
     lastErrorAtMs: z.int().nullable(),
+    failingSinceMs: z
+      .int()
+      .nullable()
+      .openapi({
+        description: 'First failed run since the last success; null: the last succeeded.',
+      }),
     outcomes: z.record(z.string(), z.number()),
     isPaused: z.boolean().nullable().openapi({ description: 'null: Temporal does not answer.' }),
     pausedNote: z.string().nullable(),
     nextRunAtMs: z.int().nullable(),
-    isOverdue: z.boolean().openapi({ description: 'No success for three intervals.' }),
+    isOverdue: z
+      .boolean()
+      .openapi({ description: 'No success for three intervals, also where it never ran.' }),
   })
   .openapi('Task');
 export type TaskView = z.infer<typeof TaskView>;

@@ -53,6 +53,8 @@ export interface TaskRun {
   readonly lastDurationMs: number | null;
   readonly lastError: string | null;
   readonly lastErrorAtMs: number | null;
+  /** Start of the first failed run since the last success; null: the last run succeeded. */
+  readonly failingSinceMs: number | null;
   /** Counts by outcome of the last run. */
   readonly outcomes: Readonly<Record<string, number>>;
 }

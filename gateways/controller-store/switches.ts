@@ -64,13 +64,20 @@ export function switchMethods(
     },
     readTaskRuns: async (siteName) => {
       const rows = await session.read('readTaskRuns', statements.readTaskRuns, [siteName]);
-      return rows.map((row) => parseBody<TaskRun>(row));
+      return rows.map((row) => toTaskRun(parseBody<StoredTaskRun>(row)));
     },
     saveTaskRun: async (run) => {
       const params = [run.siteName, run.task, JSON.stringify(run)];
       await session.write('saveTaskRun', statements.saveTaskRun, params);
     },
   };
+}
+
+/** Rows of the first versions did not say since when a task fails. */
+type StoredTaskRun = Omit<TaskRun, 'failingSinceMs'> & Partial<TaskRun>;
+
+function toTaskRun(stored: StoredTaskRun): TaskRun {
+  return { ...stored, failingSinceMs: stored.failingSinceMs ?? null };
 }
 
 function parseBody<T>(row: Row): T {

@@ -30,7 +30,7 @@ export function taskMethods(call: TemporalCall): TaskMethods {
       const id = taskIdOf(siteName, task);
       return call('pauseTask', id, ({ workflow, schedule }) =>
         isEndless(task)
-          ? workflow.getHandle(id).signal(pauseTaskSignal)
+          ? workflow.getHandle(id).signal(pauseTaskSignal, note)
           : schedule.getHandle(id).pause(note),
       );
     },
@@ -66,8 +66,8 @@ async function readEndless(client: Client, id: string, task: TaskName): Promise<
   const handle = client.workflow.getHandle(id);
   const { status } = await handle.describe();
   if (status.name !== 'RUNNING') return null;
-  const isPaused = await handle.query(taskPausedQuery);
-  return { task, isPaused, pausedNote: null, nextRunAtMs: null };
+  const { isPaused, note } = await handle.query(taskPausedQuery);
+  return { task, isPaused, pausedNote: note, nextRunAtMs: null };
 }
 
 async function readScheduled(client: Client, id: string, task: TaskName): Promise<TaskState> {

@@ -72,6 +72,7 @@ describe('metrics', () => {
       lastDurationMs: 5,
       lastError: null,
       lastErrorAtMs: null,
+      failingSinceMs: null,
       outcomes: {},
     });
     const read = async () => (await world.ask(null, 'GET', '/metrics')).text();
@@ -85,6 +86,10 @@ describe('metrics', () => {
       'dovekeeper_operations_open{kind="evacuation",cause="health",state="running"} 1',
     );
     expect(text).toMatch(/dovekeeper_task_last_success_age_seconds\{task="cache_metrics"\} 3\d/);
+    expect(text).toContain('dovekeeper_task_overdue{task="cache_metrics"} 1');
+    expect(text).toContain('dovekeeper_task_overdue{task="check_backend_health"} 0');
+    expect(text).toContain('dovekeeper_task_interval_seconds{task="cache_metrics"} 5');
+    expect(text).toContain('dovekeeper_task_paused{task="cache_metrics"} 0');
     expect(text).not.toContain('@example.org');
     expect(text.trimEnd().endsWith('# EOF')).toBe(true);
   });

@@ -1,14 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createApp } from '../../api/app.ts';
 import {
   backendIdOf,
   createApiWorld,
   NORTH,
+  ORIGIN,
   runningOperation,
   SOUTH,
   USERS_ON_FIRST,
   type ApiWorld,
   SITE,
 } from '../support/api-world.ts';
+import { createMetrics } from '../../platform/metrics.ts';
 import type { RecordedDecision } from '../../workflows/domain/decision.ts';
 import type { LedgerRow } from '../../workflows/domain/user-move.ts';
 
@@ -267,6 +270,7 @@ describe('tasks', () => {
       lastDurationMs: 120,
       lastError: 'boom',
       lastErrorAtMs: Date.now(),
+      failingSinceMs: Date.now() - 340_000,
       outcomes: { nothing: 3 },
     });
     const { tasks } = await get<{ tasks: { task: string }[] }>('/tasks');
@@ -278,6 +282,47 @@ describe('tasks', () => {
       lastError: 'boom',
       outcomes: { nothing: 3 },
     });
+    // The documented spelling with the odd capital is one of its names.
+    expect(await get('/tasks/check_Backend_health')).toMatchObject({
+      task: 'check_backend_health',
+      isOverdue: true,
+    });
+    expect(await get('/overview')).toMatchObject({ overdueTasks: ['check_backend_health'] });
+  });
+
+  it('are late as well where they never succeeded, or never ran', async () => {
+    const { store } = world.dependencies;
+    let aheadMs = 0;
+    const metrics = createMetrics({ isDefaultIncluded: false });
+    const now = (): number => Date.now() + aheadMs;
+    const later = createApp({ ...world.dependencies, metrics, now });
+    const failing = {
+      siteName: SITE,
+      task: 'rebalance_sites',
+      lastStartedAtMs: Date.now(),
+      lastSucceededAtMs: null,
+      lastDurationMs: 1,
+      lastError: 'boom',
+      lastErrorAtMs: Date.now(),
+      outcomes: {},
+    } as const;
+    const lateOnes = async (): Promise<string[]> => {
+      const headers = { authorization: `Bearer ${world.tokens.viewer}` };
+      const response = await later.http.request(`${ORIGIN}/api/v1/tasks`, { headers });
+      const { tasks } = (await response.json()) as {
+        tasks: { task: string; isOverdue: boolean }[];
+      };
+      return tasks.filter(({ isOverdue }) => isOverdue).map(({ task }) => task);
+    };
+    await store.saveTaskRun({ ...failing, failingSinceMs: Date.now() - 170_000 });
+    expect(await lateOnes()).not.toContain('rebalance_sites');
+    await store.saveTaskRun({ ...failing, failingSinceMs: Date.now() - 190_000 });
+    expect(await lateOnes()).toContain('rebalance_sites');
+    expect(await lateOnes()).not.toContain('evacuate_zero_load_factor_hosts');
+    aheadMs = 190_000;
+    expect(await lateOnes()).toContain('evacuate_zero_load_factor_hosts');
+    expect(await lateOnes()).not.toContain('delete_stale_data');
+    await later.close();
   });
 });
 

@@ -97,6 +97,7 @@ describe('controller store: memory and switches', () => {
       lastDurationMs: 12,
       lastError: null,
       lastErrorAtMs: null,
+      failingSinceMs: null,
       outcomes: { cached: 1 },
     } as const;
     await store.saveTaskRun(run);

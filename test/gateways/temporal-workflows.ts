@@ -45,14 +45,16 @@ export async function moveUsersOff(input: MoverInput): Promise<string[]> {
 
 export async function cacheMetrics(_input: TaskInput): Promise<void> {
   let isPaused = false;
+  let pausedNote: string | null = null;
   let isOver = false;
-  setHandler(pauseTaskSignal, () => {
+  setHandler(pauseTaskSignal, (note) => {
     isPaused = true;
+    pausedNote = note ?? null;
   });
   setHandler(resumeTaskSignal, () => {
     isPaused = false;
   });
-  setHandler(taskPausedQuery, () => isPaused);
+  setHandler(taskPausedQuery, () => ({ isPaused, note: pausedNote }));
   setHandler(wakeSignal, () => {
     isOver = !isPaused;
   });

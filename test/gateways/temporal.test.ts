@@ -142,7 +142,10 @@ describe('temporal: tasks', () => {
     });
     expect(await temporal.readTask(site, clock)).toMatchObject({ task: clock, isPaused: false });
     await temporal.pauseTask(site, clock, 'maintenance');
-    expect(await temporal.readTask(site, clock)).toMatchObject({ isPaused: true });
+    expect(await temporal.readTask(site, clock)).toMatchObject({
+      isPaused: true,
+      pausedNote: 'maintenance',
+    });
     await temporal.resumeTask(site, clock, 'done');
     expect(await temporal.readTask(site, clock)).toMatchObject({ isPaused: false });
     await temporal.runTask(site, clock);

@@ -313,6 +313,7 @@ export function overview(scenario: Scenario, nowMs: number, isPaused: boolean): 
     },
     reachability: { sites: 2, unreachable: 0 },
     overdueTasks: [],
+    pausedTasks: [],
     dependencies: {
       cassandra: { ok: true },
       temporal: { ok: true },
@@ -445,6 +446,7 @@ export function tasks(nowMs: number): Task[] {
     lastDurationMs: 212,
     lastError: null,
     lastErrorAtMs: null,
+    failingSinceMs: null,
     outcomes: { nothing: 11, acted: 1 },
     isPaused: false,
     pausedNote: null,
@@ -462,7 +464,14 @@ export function tasks(nowMs: number): Task[] {
       lastError: 'Cassandra does not answer as it should: Timeout',
       lastErrorAtMs: nowMs - 1_950_000,
     }),
-    task('check_site_reachability', 60, { isOverdue: true, lastSuccessAgeSecs: 400 }),
+    task('check_site_reachability', 60, {
+      isOverdue: true,
+      lastSucceededAtMs: nowMs - 400_000,
+      lastSuccessAgeSecs: 400,
+      lastError: 'Cassandra does not answer as it should: Timeout',
+      lastErrorAtMs: nowMs - 4000,
+      failingSinceMs: nowMs - 340_000,
+    }),
     task('delete_stale_data', 86_400, { isPaused: true, pausedNote: 'keep history for the audit' }),
   ];
 }

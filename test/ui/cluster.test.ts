@@ -67,6 +67,21 @@ describe('conditions', () => {
   });
 });
 
+describe('tasks that do not run', () => {
+  it('are a condition of every page, late ones and paused ones apart', () => {
+    const calm = overview('calm', NOW, false);
+    const found = conditionsOf({
+      ...calm,
+      overdueTasks: ['check_backend_health'],
+      pausedTasks: ['rebalance_sites'],
+    });
+    expect(found.map(({ title }) => title)).toEqual([
+      'check_backend_health is late.',
+      'rebalance_sites is paused.',
+    ]);
+  });
+});
+
 describe('lamps', () => {
   it('are always the same five, in the same order', () => {
     for (const scenario of ['busy', 'calm', 'blind', 'catastrophe'] as const) {

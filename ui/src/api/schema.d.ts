@@ -469,6 +469,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tasks/{task}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One task with its last and next run */
+        get: operations["readTask"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tasks/{task}/run": {
         parameters: {
             query?: never;
@@ -690,7 +707,9 @@ export interface components {
                 sites: number;
                 unreachable: number;
             };
+            /** @description Without a success for three intervals, and not paused. */
             overdueTasks: string[];
+            pausedTasks: string[];
             dependencies: components["schemas"]["Dependencies"];
         };
         Site: {
@@ -1193,6 +1212,8 @@ export interface components {
             lastDurationMs: number | null;
             lastError: string | null;
             lastErrorAtMs: number | null;
+            /** @description First failed run since the last success; null: the last succeeded. */
+            failingSinceMs: number | null;
             outcomes: {
                 [key: string]: number;
             };
@@ -1200,7 +1221,7 @@ export interface components {
             isPaused: boolean | null;
             pausedNote: string | null;
             nextRunAtMs: number | null;
-            /** @description No success for three intervals. */
+            /** @description No success for three intervals, also where it never ran. */
             isOverdue: boolean;
         };
         AuditPage: {
@@ -3249,6 +3270,73 @@ export interface operations {
             };
             /** @description The role does not allow it */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A neighbour does not work; `system` names it */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readTask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The task */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description No session and no token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; details name it */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -32,6 +32,7 @@ export function conditionsOf(overview: Overview): readonly Condition[] {
     ...catastrophe(overview),
     ...automation(overview),
     ...overdue(overview),
+    ...pausedTasks(overview),
     ...features(overview),
   ].sort((a, b) => ORDER.indexOf(a.tone) - ORDER.indexOf(b.tone));
 }
@@ -149,6 +150,20 @@ function overdue({ overdueTasks, automation: { state } }: Overview): Condition[]
       glyph: 'clock',
       title: `${listed(overdueTasks)} ${overdueTasks.length === 1 ? 'is' : 'are'} late.`,
       text: 'No success for three intervals.',
+      link: { label: 'View Tasks', href: '/tasks' },
+    }),
+  ];
+}
+
+function pausedTasks({ pausedTasks: names }: Overview): Condition[] {
+  if (names.length === 0) return [];
+  return [
+    condition({
+      id: 'paused-tasks',
+      tone: 'warn',
+      glyph: 'pause',
+      title: `${listed(names)} ${names.length === 1 ? 'is' : 'are'} paused.`,
+      text: 'Not run by the clock until somebody resumes it.',
       link: { label: 'View Tasks', href: '/tasks' },
     }),
   ];
