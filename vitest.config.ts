@@ -20,6 +20,7 @@ export default defineConfig({
       {
         test: { name: 'tidy', include: ['test/tidy.test.ts'], environment: 'node', pool: 'forks' },
       },
+      node('soak', 20_000),
       node('simulation', 120_000),
       node('replay', 60_000),
       node('workflows', 60_000, { serial: true }),

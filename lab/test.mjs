@@ -27,8 +27,8 @@ import { forgetFormerRuns, removeRun } from './parts/test-runs.mjs';
 import { readTotals } from './parts/test-totals.mjs';
 import { DOVECOT_PACKAGES } from './parts/dovecot.mjs';
 
-/** Groups that are pure code: they need no server at all. */
-const PURE = new Set(['policy', 'tidy', 'replay']);
+/** Groups that need no server, or only their own. */
+const PURE = new Set(['policy', 'tidy', 'replay', 'soak']);
 /** What runs instead of the tests; each starts the parts that it needs and reports like a test runner. */
 const SCRIPTS = {
   '--drill': 'test/system/drill.ts',

@@ -5,6 +5,7 @@
  */
 import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Oddity } from './cluster-service/oddities.ts';
 import { hostFolderOf, hostsOf, mailFolderOf, mailStoreOf, type LabHost } from './hosts.mjs';
 import { LabError, orderParts, readParts } from './lab-control.ts';
 import type { LabSettings } from './lab-settings.ts';
@@ -44,6 +45,25 @@ export function setFault(
   }
 }
 
+/** Takes one fault of the file back; the others stay. */
+export function clearFault(lab: LabSettings, name: string, fault: FileFault): void {
+  for (const backend of findBackends(lab, [name])) {
+    const faults = readFaults(lab, backend.name);
+    faults.delete(fault);
+    writeFaults(lab, backend.name, faults);
+    if (fault === 'storage') linkOwnMail(lab, backend);
+  }
+}
+
+/** Makes the doveadm of a Backend answer oddly from its next request on; none: as it should. */
+export function setOddities(lab: LabSettings, name: string, oddities: readonly Oddity[]): void {
+  for (const backend of findBackends(lab, [name])) {
+    const file = join(hostFolder(lab, backend), 'oddity');
+    writeFileSync(`${file}.new`, oddities.map((oddity) => `${oddity}\n`).join(''));
+    renameSync(`${file}.new`, file);
+  }
+}
+
 /** kill -9 of Dovecot and the cluster service; they stay down. Throws LabError. */
 export async function killBackends(lab: LabSettings, names: readonly string[]): Promise<void> {
   await orderParts(lab, 'kill', partsOf(findBackends(lab, names)));
@@ -64,7 +84,7 @@ export async function restoreBackends(lab: LabSettings, names: readonly string[]
   const backends = findBackends(lab, names);
   for (const backend of backends) {
     rmSync(faultFile(lab, backend.name), { force: true });
-    linkMail(lab, backend, mailStoreOf(mailFolderOf(lab.stateDir), backend.site));
+    linkOwnMail(lab, backend);
   }
   const held = (await readParts(lab)).filter(({ hold }) => hold !== 'none');
   const wanted = partsOf(backends);
@@ -117,6 +137,10 @@ function writeFaults(lab: LabSettings, name: string, faults: ReadonlyMap<string,
   const lines = [...faults].map(([fault, value]) => `${fault} ${value}`.trim());
   writeFileSync(`${file}.new`, `${lines.join('\n')}\n`);
   renameSync(`${file}.new`, file);
+}
+
+function linkOwnMail(lab: LabSettings, backend: LabHost): void {
+  linkMail(lab, backend, mailStoreOf(mailFolderOf(lab.stateDir), backend.site));
 }
 
 function linkMail(lab: LabSettings, backend: LabHost, target: string): void {

@@ -80,6 +80,7 @@ export function portsOf(net, selected) {
  * @property {Set<string>} selected
  * @property {number} startedAtMs
  * @property {Record<string, string>} [settings] for the controller, over those of the lab
+ * @property {Record<string, Record<string, string>>} [partSettings] for one part of it, over these
  * @property {import('./supervisor.mjs').Supervisor} supervisor
  */
 
@@ -178,19 +179,30 @@ function geodbSteps(plan) {
 }
 
 function controllerSteps(plan) {
-  const { net, settings, startedAtMs } = plan;
+  const { net, startedAtMs } = plan;
+  const settingsOf = (part) => ({ ...plan.settings, ...plan.partSettings?.[part] });
   const stores = ['npm', 'geodb schema', 'lab users', 'controller store', 'temporal'];
   const workerAfter = [...stores, 'build workflows'];
   const apiAfter = [...stores, 'build ui'];
   const steps = sitesOf(net).flatMap(({ name: siteName }) => [
     partStep(plan, `worker-${siteName}`, workerAfter, () =>
-      workerPart({ net, siteName, settings }),
+      workerPart({ net, siteName, settings: settingsOf(`worker-${siteName}`) }),
     ),
     partStep(plan, `worker-${siteName}-2`, workerAfter, () =>
-      workerPart({ net, siteName, settings, isSecond: true }),
+      workerPart({
+        net,
+        siteName,
+        settings: settingsOf(`worker-${siteName}-2`),
+        isSecond: true,
+      }),
     ),
     partStep(plan, `api-${siteName}`, apiAfter, () =>
-      apiPart({ net, siteName, settings, readyAfterMs: startedAtMs }),
+      apiPart({
+        net,
+        siteName,
+        settings: settingsOf(`api-${siteName}`),
+        readyAfterMs: startedAtMs,
+      }),
     ),
   ]);
   return steps.filter(({ name }) => plan.selected.has(name));

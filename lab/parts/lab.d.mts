@@ -15,6 +15,13 @@ export interface LabOptions {
   readonly parts?: readonly string[];
   /** Settings of the controllers, over those of the lab. */
   readonly settings?: Readonly<Record<string, string>>;
+  /**
+   * For one part each, over `settings`, by its name; asked once the net is known and before anything
+   * starts, so that whoever stands between the parts can listen first.
+   */
+  readonly partSettings?: (
+    net: number,
+  ) => Promise<Readonly<Record<string, Readonly<Record<string, string>>>>>;
   /** One line at a time. */
   readonly print?: (line: string) => void;
   /** Instead of print. */

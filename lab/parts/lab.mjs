@@ -69,6 +69,8 @@ export class Lab {
   #control;
   #supervisor;
   #settings;
+  #askPartSettings;
+  #partSettings = {};
   #progress;
   #selected;
   #stopping = null;
@@ -83,6 +85,7 @@ export class Lab {
     this.sites = sitesOf(this.net);
     this.#control = control.server;
     this.#settings = options.settings;
+    this.#askPartSettings = options.partSettings;
     this.#progress = options.progress ?? plainProgress(options.print ?? (() => {}));
     this.#selected = selectParts(this.net, options.parts);
     this.#supervisor = new Supervisor({
@@ -103,13 +106,8 @@ export class Lab {
     }
     await this.#checkPorts();
     this.#control.serve(this.#actions());
-    const { net, stateDir, startedAtMs } = this;
-    const plan = { net, stateDir, startedAtMs, selected: this.#selected };
-    const steps = await labSteps({
-      ...plan,
-      settings: this.#settings,
-      supervisor: this.#supervisor,
-    });
+    this.#partSettings = (await this.#askPartSettings?.(this.net)) ?? {};
+    const steps = await labSteps(this.#planFor(this.#selected));
     await runSteps([...steps, ...extraSteps], {
       signal: this.#abort.signal,
       onBegin: (name) => this.#progress.begin(name),
@@ -117,6 +115,18 @@ export class Lab {
       onFail: () => this.#abort.abort(),
     });
     if (this.#abort.signal.aborted) throw new LabProblem('The start was interrupted.');
+  }
+
+  #planFor(selected) {
+    return {
+      net: this.net,
+      stateDir: this.stateDir,
+      startedAtMs: this.startedAtMs,
+      selected,
+      settings: this.#settings,
+      partSettings: this.#partSettings,
+      supervisor: this.#supervisor,
+    };
   }
 
   async #checkPorts() {
@@ -206,14 +216,7 @@ export class Lab {
    */
   async addPart(name) {
     if (this.#supervisor.has(name)) return this.startPart(name);
-    const steps = await labSteps({
-      net: this.net,
-      stateDir: this.stateDir,
-      startedAtMs: this.startedAtMs,
-      selected: new Set([name]),
-      settings: this.#settings,
-      supervisor: this.#supervisor,
-    });
+    const steps = await labSteps(this.#planFor(new Set([name])));
     const step = steps.find((one) => one.name === name);
     if (step === undefined) throw new LabProblem(`There is no part "${name}".`);
     await step.run(this.#abort.signal);

@@ -6,7 +6,7 @@ import { hostsOf } from '../../lab/mail/hosts.mjs';
 import { readLabSettings, type LabSettings } from '../../lab/mail/lab-settings.ts';
 import { placeUsers } from '../../lab/mail/place-users.ts';
 import { connectGeodb } from '../../lab/mail/seed-geodb.ts';
-import { startLab, type Lab } from '../../lab/parts/lab.mjs';
+import { startLab, type Lab, type LabOptions } from '../../lab/parts/lab.mjs';
 import { eventually } from '../support/eventually.ts';
 import { startObserver, type Observer } from './observer.ts';
 import { createSiteApi, PATIENT, type SiteApi } from './site-api.ts';
@@ -16,6 +16,8 @@ export interface LabRigOptions {
   readonly stateDir: string;
   /** Settings of the controllers, over those of the lab. */
   readonly settings?: Readonly<Record<string, string>>;
+  readonly parts?: readonly string[];
+  readonly partSettings?: LabOptions['partSettings'];
   readonly print: (line: string) => void;
 }
 
@@ -43,9 +45,16 @@ const POLL_MS = 1_000;
 const FAIR_SHARE = 0.9;
 
 export async function openLabRig(options: LabRigOptions): Promise<LabRig> {
-  const { print, stateDir, settings: overrides = {} } = options;
+  const { print, stateDir, settings: overrides = {}, parts, partSettings } = options;
   const start = (net: number | 'free'): Promise<Lab> =>
-    startLab({ net, stateDir, settings: overrides, print });
+    startLab({
+      net,
+      stateDir,
+      settings: overrides,
+      print,
+      ...(parts === undefined ? {} : { parts }),
+      ...(partSettings === undefined ? {} : { partSettings }),
+    });
   const lab = await start(options.net);
   const settings = readLabSettings({ LAB_NET: String(lab.net), LAB_STATE: stateDir });
   const tokens = new Map<string, string>();

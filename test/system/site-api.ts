@@ -26,6 +26,12 @@ export interface SiteApi {
   setSpeed(operationId: string, speedPercent: number): Promise<void>;
   /** Asks for an evacuation by hand. */
   evacuate(host: string): Promise<OperationView>;
+  /** One change, asked once; status 0: no answer. `answer`: the code of a refusal, or the operation's id. */
+  send(
+    method: 'POST' | 'PUT',
+    path: string,
+    body: object,
+  ): Promise<{ readonly status: number; readonly answer: string }>;
 }
 
 /** @param address host:port @param token of an operator */
@@ -73,9 +79,29 @@ export function createSiteApi(address: string, token: string, attempts = PATIENT
       const all = await readPages<DecisionView>('/decisions', 'decisions');
       return all.filter((each) => each.lastRepeatedAtMs >= sinceMs);
     },
+    send: (method, path, body) => send(address, token, { method, path, body }),
     setSpeed: async (operationId, speedPercent) => {
       await ask(`/operations/${operationId}/speed`, { speedPercent, reason: 'drill' });
     },
     evacuate: (host) => ask(`/backends/${host}/evacuate`, { reason: 'by hand' }),
   };
+}
+
+async function send(
+  address: string,
+  token: string,
+  { method, path, body }: { readonly method: string; readonly path: string; readonly body: object },
+): Promise<{ status: number; answer: string }> {
+  try {
+    const response = await fetch(`http://${address}/api/v1${path}`, {
+      method,
+      headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    const said = (await response.json()) as { code?: string; operationId?: string };
+    return { status: response.status, answer: said.code ?? said.operationId ?? '' };
+  } catch (error) {
+    return { status: 0, answer: error instanceof Error ? error.message : String(error) };
+  }
 }
