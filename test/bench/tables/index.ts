@@ -1,4 +1,5 @@
 /** Every table of `npm run bench`, in the order of docs/performance.md. */
 import type { BenchTable } from '../bench-table.ts';
+import { evacuateTable } from './evacuate.ts';
 
-export const TABLES: readonly BenchTable[] = [];
+export const TABLES: readonly BenchTable[] = [evacuateTable];
