@@ -14,6 +14,8 @@ export interface Bench {
   readonly net: number | 'free';
   /** How often each row is measured. */
   readonly runs: number;
+  /** Share of the full size (users, seconds), 1 unless something is only tried out. */
+  readonly scale: number;
   readonly print: (line: string) => void;
   /** Promises of the product that this table measures, with their limits. */
   readonly figures: Figures;

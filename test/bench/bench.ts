@@ -1,6 +1,7 @@
 /**
  * `npm run bench -- <table>`: measures one table and writes its section of docs/performance.md.
- * `--runs N` measures each row N times (5), LAB_NET chooses the net, else a free one.
+ * `--runs N` measures each row N times (5); `--scale 0.1` tries it out at a tenth of its size and
+ * only prints. LAB_NET chooses the net, else a free one.
  */
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,10 +16,13 @@ import { TABLES } from './tables/index.ts';
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
-function chosen(): { table: BenchTable; runs: number } | string {
+function chosen(): { table: BenchTable; runs: number; scale: number } | string {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { runs: { type: 'string', default: '5' } },
+    options: {
+      runs: { type: 'string', default: '5' },
+      scale: { type: 'string', default: '1' },
+    },
   });
   const known = TABLES.map(({ name }) => name).join(', ');
   const [name] = positionals;
@@ -27,7 +31,9 @@ function chosen(): { table: BenchTable; runs: number } | string {
   if (table === undefined) return `There is no table "${name}"; there are: ${known}`;
   const runs = Number(values.runs);
   if (!Number.isInteger(runs) || runs < 1) return `--runs must be a whole number from 1`;
-  return { table, runs };
+  const scale = Number(values.scale);
+  if (!(scale > 0 && scale <= 1)) return `--scale must be above 0 and at most 1`;
+  return { table, runs, scale };
 }
 
 async function main(): Promise<number> {
@@ -36,7 +42,7 @@ async function main(): Promise<number> {
     print(choice);
     return 1;
   }
-  const { table, runs } = choice;
+  const { table, runs, scale } = choice;
   const figures = createFigures();
   const parent = process.env['DK_TEST_STATE'];
   const stateDir =
@@ -45,11 +51,11 @@ async function main(): Promise<number> {
   const netText = process.env['LAB_NET'];
   const net = netText === undefined || netText === '' ? 'free' : parseNet(netText, 0);
   print(`${table.name}: ${table.question}`);
-  const measured = await table.run({ stateDir, net, runs, print, figures });
+  const measured = await table.run({ stateDir, net, runs, scale, print, figures });
   const section = printSection(table, measured, figures.all);
   print(`\n${section}`);
   print(printFigures(figures.all));
-  writeSection(join(ROOT_DIR, 'docs/performance.md'), table, section);
+  if (scale === 1) writeSection(join(ROOT_DIR, 'docs/performance.md'), table, section);
   const { passed, failed } = countFigures(figures.all);
   if (parent !== undefined) {
     // a table without promises that ran to its end is one thing that went well

@@ -2,5 +2,6 @@
 import type { BenchTable } from '../bench-table.ts';
 import { decide } from './decide.ts';
 import { directorTable } from './director.ts';
+import { evacuateTable } from './evacuate.ts';
 
-export const TABLES: readonly BenchTable[] = [directorTable, decide];
+export const TABLES: readonly BenchTable[] = [evacuateTable, directorTable, decide];
