@@ -23,12 +23,31 @@ export interface DoveadmConfig {
   readonly hostAddresses: Readonly<Record<string, string>>;
 }
 
+export interface PrometheusConfig {
+  readonly url: string;
+  /** Label matchers; `$site` stands for the name of the site. */
+  readonly proxySelector: string;
+  readonly counters: {
+    readonly loginSucceeded: string;
+    readonly loginFailed: string;
+    readonly deliverySucceeded: string;
+    readonly deliveryFailed: string;
+  };
+  /** PromQL with `$site` and `$window`; null: our own series. */
+  readonly loadQueries: {
+    readonly cpu: string | null;
+    readonly memoryBytes: string | null;
+    readonly metacacheBytes: string | null;
+    readonly samples: string | null;
+  };
+}
+
 export interface Config {
   /** CLUSTER_SITE. */
   readonly site: string;
   readonly cassandra: CassandraConfig;
   readonly redis: { readonly url: string };
-  readonly prometheus: { readonly url: string };
+  readonly prometheus: PrometheusConfig;
   readonly temporal: { readonly address: string; readonly namespace: string };
   readonly doveadm: DoveadmConfig;
   readonly proxyHosts: readonly string[];
@@ -134,7 +153,7 @@ function toConfig(values: Values, nullable: Nullable): Config {
       credentials: username !== null && password !== null ? { username, password } : null,
     },
     redis: { url: values.REDIS_URL },
-    prometheus: { url: values.PROMETHEUS_URL },
+    prometheus: toPrometheusConfig(values, nullable),
     temporal: { address: values.TEMPORAL_ADDRESS, namespace: values.TEMPORAL_NAMESPACE },
     doveadm: {
       port: values.DOVEADM_PORT,
@@ -160,6 +179,25 @@ function toConfig(values: Values, nullable: Nullable): Config {
       evacuate_zero_load_factor_hosts: values.EVACUATE_ZERO_LOAD_FACTOR_HOSTS_INTERVAL_SECS,
       check_site_reachability: values.CHECK_SITE_REACHABILITY_INTERVAL_SECS,
       delete_stale_data: values.DELETE_STALE_DATA_INTERVAL_SECS,
+    },
+  };
+}
+
+function toPrometheusConfig(values: Values, nullable: Nullable): PrometheusConfig {
+  return {
+    url: values.PROMETHEUS_URL,
+    proxySelector: values.PROMETHEUS_PROXY_SELECTOR,
+    counters: {
+      loginSucceeded: values.PROMETHEUS_LOGIN_SUCCESS_METRIC,
+      loginFailed: values.PROMETHEUS_LOGIN_FAILURE_METRIC,
+      deliverySucceeded: values.PROMETHEUS_DELIVERY_SUCCESS_METRIC,
+      deliveryFailed: values.PROMETHEUS_DELIVERY_FAILURE_METRIC,
+    },
+    loadQueries: {
+      cpu: nullable.PROMETHEUS_CPU_QUERY,
+      memoryBytes: nullable.PROMETHEUS_MEMORY_QUERY,
+      metacacheBytes: nullable.PROMETHEUS_METACACHE_QUERY,
+      samples: nullable.PROMETHEUS_SAMPLES_QUERY,
     },
   };
 }

@@ -85,6 +85,12 @@ const listen = z
   })
   .refine((value) => value.port <= 65_535, 'must be address:port with a port up to 65535');
 
+const metricName = text.regex(/^[A-Za-z_:][A-Za-z0-9_:]*$/, 'must be a name of a metric');
+const selector = text
+  .regex(/^[^{}]*$/, 'must be label matchers without braces')
+  .refine((value) => value.includes('$site'), 'must hold $site, or other sites would count');
+const promql = text.refine((value) => value.includes('$site'), 'must hold $site');
+
 const url = (...schemes: readonly string[]): z.ZodType<string> =>
   z
     .string()
@@ -138,6 +144,33 @@ export const SETTINGS = {
   PROMETHEUS_URL: define(url('http', 'https'), 'where the proxies and Backends are scraped', {
     default: 'http://localhost:9090',
   }),
+  PROMETHEUS_PROXY_SELECTOR: define(
+    selector,
+    'label matchers of the proxies of a site, in `up` and in what they count; $site is its name',
+    { default: 'job="dovecot_proxy",site="$site"' },
+  ),
+  PROMETHEUS_LOGIN_SUCCESS_METRIC: define(metricName, 'counter of logins, by `dest_host`', {
+    default: 'dovecot_proxy_session_success_total',
+  }),
+  PROMETHEUS_LOGIN_FAILURE_METRIC: define(metricName, 'counter of failed logins', {
+    default: 'dovecot_proxy_session_failure_total',
+  }),
+  PROMETHEUS_DELIVERY_SUCCESS_METRIC: define(metricName, 'counter of deliveries', {
+    default: 'dovecot_lmtp_rcpt_finished_success_total',
+  }),
+  PROMETHEUS_DELIVERY_FAILURE_METRIC: define(metricName, 'counter of failed deliveries', {
+    default: 'dovecot_lmtp_rcpt_finished_failure_total',
+  }),
+  PROMETHEUS_CPU_QUERY: define(
+    promql,
+    'PromQL: CPU used by each Backend, by `host`; $site and $window are filled in; none: our own series',
+  ),
+  PROMETHEUS_MEMORY_QUERY: define(promql, 'the same for memory'),
+  PROMETHEUS_METACACHE_QUERY: define(promql, 'the same for the metacache'),
+  PROMETHEUS_SAMPLES_QUERY: define(
+    promql,
+    'PromQL: how many samples of its load each Backend has, by `host`',
+  ),
   TEMPORAL_ADDRESS: define(text, 'host:port of the Temporal frontend', {
     default: 'localhost:7233',
   }),

@@ -1,50 +1,50 @@
 /** What the proxies of a site counted, read from Prometheus. */
-import type {
-  AttemptCounts,
-  AttemptWindow,
-  BackendLoad,
-  BlindReason,
-  SiteMetrics,
-} from '../../workflows/domain/metrics.ts';
+import type { PrometheusConfig } from '../../platform/config.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { Metrics } from '../../platform/metrics.ts';
+import type { AttemptWindow, BlindReason, SiteMetrics } from '../../workflows/domain/metrics.ts';
 import { GatewayError } from '../gateway-error.ts';
-import { METRIC_NAMES } from './names.ts';
-import type { MetricNames } from './names.ts';
-import type { Sample } from './prometheus-api.ts';
-import { PrometheusApi } from './prometheus-api.ts';
+import { countAttempts, reachOf } from './count-attempts.ts';
+import { badAnswer, PrometheusApi } from './prometheus-api.ts';
 import type { Prometheus, SiteMetricsQuery } from './prometheus.ts';
+import { ProxyHistory } from './proxy-history.ts';
 import { createQueries } from './queries.ts';
 import type { Queries } from './queries.ts';
+import { createLoadReader } from './read-load.ts';
+import type { LoadReader } from './read-load.ts';
 import { viewOf } from './view.ts';
 
 const TIMEOUT_MS = 2000;
+/** A process that knows nothing yet asks for all samples of the longest look-back. */
+const FIRST_TIMEOUT_MS = 5000;
 const LEAST_SCRAPES = 4;
-const LOAD_WINDOW_SECS = 60;
-/** Counting a day of samples is dear, and they grow slowly. */
-const SAMPLES_KNOWN_FOR_MS = 60_000;
+/** Counting needs the scrape before the longest look-back; scrapes are at most a minute apart. */
+const KEPT_BEFORE_SECS = 75;
 
 export function createPrometheus(
-  options: { readonly url: string; readonly names?: MetricNames },
+  config: PrometheusConfig,
   logger: Logger,
   metrics: Metrics,
 ): Prometheus {
-  const names = options.names ?? METRIC_NAMES;
-  const api = new PrometheusApi(options.url, metrics);
-  const readSamples = createSampleCounter(api, names);
+  const api = new PrometheusApi(config.url, metrics);
+  const readLoad = createLoadReader(api, logger);
+  const sites = new Map<string, SiteReader>();
   let lastReason: BlindReason | null = null;
   return {
     readSiteMetrics: async (query) => {
+      const { siteName } = query;
+      const reader = sites.get(siteName) ?? new SiteReader(api, config, siteName, readLoad);
+      sites.set(siteName, reader);
       const takenAtMs = Date.now();
       try {
-        const read = await readSiteMetrics(api, names, query, readSamples);
+        const read = await reader.read(query);
         lastReason = null;
         return { takenAtMs, ...read };
       } catch (error) {
         const blindReason = toBlindReason(error);
         // Said once: it is read every few seconds, and every decision says it too.
         if (blindReason !== lastReason) {
-          logger.warn({ error, siteName: query.siteName, blindReason }, 'metrics cannot be read');
+          logger.warn({ error, siteName, blindReason }, 'metrics cannot be read');
         }
         lastReason = blindReason;
         return { takenAtMs, ...blindMetrics(blindReason, query.proxiesExpected ?? 0) };
@@ -61,10 +61,9 @@ function toBlindReason(error: unknown): BlindReason {
   return isBad ? 'PrometheusBadAnswer' : 'PrometheusUnreachable';
 }
 
-function blindMetrics(
-  blindReason: BlindReason,
-  proxiesExpected: number,
-): Omit<SiteMetrics, 'takenAtMs'> {
+type ReadMetrics = Omit<SiteMetrics, 'takenAtMs'>;
+
+function blindMetrics(blindReason: BlindReason, proxiesExpected: number): ReadMetrics {
   return {
     view: {
       blindReason,
@@ -78,35 +77,102 @@ function blindMetrics(
   };
 }
 
-type SampleCounter = (
-  queries: Queries,
-  signal: AbortSignal,
-) => Promise<ReadonlyMap<string, number>>;
+/** One site, with what is known of its proxies. */
+class SiteReader {
+  readonly #api: PrometheusApi;
+  readonly #queries: Queries;
+  readonly #readLoad: LoadReader;
+  readonly #history: ProxyHistory;
+  #reading: Promise<ReadMetrics> | null = null;
+  #asked = '';
 
-async function readSiteMetrics(
-  api: PrometheusApi,
-  names: MetricNames,
-  query: SiteMetricsQuery,
-  readSamples: SampleCounter,
-): Promise<Omit<SiteMetrics, 'takenAtMs'>> {
-  const signal = AbortSignal.timeout(TIMEOUT_MS);
-  const queries = createQueries(names, query.siteName);
-  const [nowSecs, scrapes] = await Promise.all([
-    api.queryScalar('readNow', queries.now, signal),
-    api.queryMatrix('readProxyScrapes', queries.proxyScrapes, signal),
-  ]);
-  const view = viewOf(scrapes, nowSecs, query);
-  const scrapeIntervalSecs = view.scrapeIntervalSecs ?? 0;
-  const windowsSecs = lengthen(query.windowsSecs, scrapeIntervalSecs);
-  const [counts, load] = await Promise.all([
-    Promise.all(
-      windowsSecs.map((windowSecs) =>
-        readCounts(api, names, queries, { windowSecs, scrapeIntervalSecs, signal }),
-      ),
-    ),
-    readLoad(api, names, queries, { scrapeIntervalSecs, signal, readSamples }),
-  ]);
-  return { view, attempts: byBackend(windowsSecs, counts), load };
+  constructor(
+    api: PrometheusApi,
+    config: PrometheusConfig,
+    siteName: string,
+    readLoad: LoadReader,
+  ) {
+    this.#api = api;
+    this.#queries = createQueries(config, siteName);
+    this.#readLoad = readLoad;
+    this.#history = new ProxyHistory(config.counters);
+  }
+
+  /** Whoever asks while a read is under way gets its answer; another question waits for its turn. */
+  async read(query: SiteMetricsQuery): Promise<ReadMetrics> {
+    const asked = JSON.stringify(query);
+    while (this.#reading !== null) {
+      if (this.#asked === asked) return this.#reading;
+      await this.#reading.catch(() => undefined);
+    }
+    this.#asked = asked;
+    this.#reading = this.#read(query).finally(() => {
+      this.#reading = null;
+    });
+    return this.#reading;
+  }
+
+  async #read(query: SiteMetricsQuery): Promise<ReadMetrics> {
+    const { now } = this.#queries;
+    const nowSecs = await this.#api.queryScalar('readNow', now, AbortSignal.timeout(TIMEOUT_MS));
+    await this.#catchUp(nowSecs, query);
+    const history = this.#history;
+    const seen = viewOf(history.scrapes(), nowSecs + this.#stoppedSecs(nowSecs), query);
+    const isUnlabelled = seen.blindReason === null && history.isEveryTargetMissing();
+    const view = isUnlabelled ? { ...seen, blindReason: 'LabelsMissing' as const } : seen;
+    const scrapeIntervalSecs = view.scrapeIntervalSecs ?? 0;
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const load = await this.#readLoad(this.#queries, { scrapeIntervalSecs, signal });
+    return { view, attempts: this.#count(nowSecs, query, scrapeIntervalSecs), load };
+  }
+
+  async #catchUp(nowSecs: number, { windowsSecs }: SiteMetricsQuery): Promise<void> {
+    const history = this.#history;
+    const longestSecs = Math.max(0, ...windowsSecs);
+    history.keep(longestSecs + KEPT_BEFORE_SECS);
+    const rangeSecs = history.rangeSecs(nowSecs);
+    const timeoutMs = rangeSecs >= longestSecs ? FIRST_TIMEOUT_MS : TIMEOUT_MS;
+    const answer = await this.#api.queryMatrix('readAttempts', this.#queries.attempts(rangeSecs), {
+      nowSecs,
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    history.take(answer, nowSecs);
+    const spoilt = history.spoiltCounter();
+    if (spoilt !== null) throw badAnswer('readAttempts', `no number (${spoilt})`);
+  }
+
+  /** Answers out of somebody's cache stay young for ever, unless their clock is watched. */
+  readonly #stoppedSecs = createClockWatch();
+
+  #count(
+    nowSecs: number,
+    query: SiteMetricsQuery,
+    scrapeIntervalSecs: number,
+  ): Record<string, AttemptWindow[]> {
+    const windowsSecs = lengthen(query.windowsSecs, scrapeIntervalSecs);
+    const history = this.#history;
+    return countAttempts(history.counters(), history.scrapesByProxy(), {
+      nowSecs,
+      windowsSecs,
+      reachSecs: reachOf(scrapeIntervalSecs),
+    });
+  }
+}
+
+/** @returns for how long a clock has been standing still, by ours; 0 as soon as it goes on. */
+function createClockWatch(): (nowSecs: number) => number {
+  let last: { readonly nowSecs: number; readonly ourMs: number } | null = null;
+  let stoppedSecs = 0;
+  return (nowSecs) => {
+    const ourMs = performance.now();
+    if (last !== null) {
+      const ourSecs = (ourMs - last.ourMs) / 1000;
+      const theirSecs = nowSecs - last.nowSecs;
+      stoppedSecs = theirSecs < ourSecs / 2 ? stoppedSecs + ourSecs - theirSecs : 0;
+    }
+    last = { nowSecs, ourMs };
+    return stoppedSecs;
+  };
 }
 
 /** Under four scrapes a rate is guesswork. Two look-backs that become the same are one. */
@@ -114,129 +180,4 @@ function lengthen(windowsSecs: readonly number[], scrapeIntervalSecs: number): n
   const leastSecs = LEAST_SCRAPES * scrapeIntervalSecs;
   const lengthened = windowsSecs.map((secs) => Math.max(secs, leastSecs));
   return [...new Set(lengthened)].sort((a, b) => a - b);
-}
-
-type CountsByBackend = ReadonlyMap<string, number>;
-
-/** The four counters over one look-back. */
-interface WindowCounts {
-  readonly loginSucceeded: CountsByBackend;
-  readonly loginFailed: CountsByBackend;
-  readonly deliverySucceeded: CountsByBackend;
-  readonly deliveryFailed: CountsByBackend;
-}
-
-async function readCounts(
-  api: PrometheusApi,
-  names: MetricNames,
-  queries: Queries,
-  options: { windowSecs: number; scrapeIntervalSecs: number; signal: AbortSignal },
-): Promise<WindowCounts> {
-  const { windowSecs, scrapeIntervalSecs, signal } = options;
-  const read = async (metric: string): Promise<CountsByBackend> => {
-    const text = queries.increase(metric, windowSecs, scrapeIntervalSecs);
-    const samples = await api.queryVector('readAttempts', text, { signal });
-    return byLabel(samples, names.targetLabel, (value) => Math.max(0, Math.round(value)));
-  };
-  const [loginSucceeded, loginFailed, deliverySucceeded, deliveryFailed] = await Promise.all([
-    read(names.loginSucceeded),
-    read(names.loginFailed),
-    read(names.deliverySucceeded),
-    read(names.deliveryFailed),
-  ]);
-  return { loginSucceeded, loginFailed, deliverySucceeded, deliveryFailed };
-}
-
-function byBackend(
-  windowsSecs: readonly number[],
-  counts: readonly WindowCounts[],
-): Record<string, AttemptWindow[]> {
-  const hosts = new Set(
-    counts.flatMap(({ loginSucceeded, loginFailed, deliverySucceeded, deliveryFailed }) =>
-      [loginSucceeded, loginFailed, deliverySucceeded, deliveryFailed].flatMap((one) => [
-        ...one.keys(),
-      ]),
-    ),
-  );
-  const windowOf = (host: string, index: number): AttemptWindow => {
-    const window = counts[index];
-    const pair = (
-      ok: CountsByBackend | undefined,
-      no: CountsByBackend | undefined,
-    ): AttemptCounts => ({
-      succeeded: ok?.get(host) ?? 0,
-      failed: no?.get(host) ?? 0,
-    });
-    return {
-      windowSecs: windowsSecs[index] ?? 0,
-      logins: pair(window?.loginSucceeded, window?.loginFailed),
-      deliveries: pair(window?.deliverySucceeded, window?.deliveryFailed),
-    };
-  };
-  return Object.fromEntries(
-    [...hosts].sort().map((host) => [host, windowsSecs.map((_, index) => windowOf(host, index))]),
-  );
-}
-
-async function readLoad(
-  api: PrometheusApi,
-  names: MetricNames,
-  queries: Queries,
-  options: { scrapeIntervalSecs: number; signal: AbortSignal; readSamples: SampleCounter },
-): Promise<Record<string, BackendLoad>> {
-  const { scrapeIntervalSecs, signal, readSamples } = options;
-  const windowSecs = Math.max(LOAD_WINDOW_SECS, LEAST_SCRAPES * scrapeIntervalSecs);
-  const read = async (metric: string): Promise<CountsByBackend> =>
-    byLabel(
-      await api.queryVector('readLoad', queries.load(metric, windowSecs), {
-        signal,
-        isNaNAbsent: true,
-      }),
-      names.backendLabel,
-      (value) => value,
-    );
-  const [cpu, memory, metacache, samples] = await Promise.all([
-    read(names.cpuCores),
-    read(names.memoryBytes),
-    read(names.metacacheBytes),
-    readSamples(queries, signal),
-  ]);
-  const hosts = new Set([...cpu.keys(), ...memory.keys(), ...metacache.keys()]);
-  return Object.fromEntries(
-    [...hosts].sort().map((host) => [
-      host,
-      {
-        cpu: cpu.get(host) ?? null,
-        memoryBytes: memory.get(host) ?? null,
-        metacacheBytes: metacache.get(host) ?? null,
-        samples: samples.get(host) ?? 0,
-      },
-    ]),
-  );
-}
-
-function createSampleCounter(api: PrometheusApi, names: MetricNames): SampleCounter {
-  const known = new Map<string, { atMs: number; counts: ReadonlyMap<string, number> }>();
-  return async (queries, signal) => {
-    const text = queries.samples(names.cpuCores);
-    const last = known.get(text);
-    if (last !== undefined && Date.now() - last.atMs < SAMPLES_KNOWN_FOR_MS) return last.counts;
-    try {
-      const samples = await api.queryVector('readSamples', text, { signal });
-      const counts = byLabel(samples, names.backendLabel, (value) => value);
-      known.set(text, { atMs: Date.now(), counts });
-      return counts;
-    } catch {
-      // Counted and logged already; health is judged without it.
-      return last?.counts ?? new Map<string, number>();
-    }
-  };
-}
-
-function byLabel(
-  samples: readonly Sample[],
-  label: string,
-  toValue: (value: number) => number,
-): Map<string, number> {
-  return new Map(samples.map(({ labels, value }) => [labels[label] ?? '', toValue(value)]));
 }

@@ -5,10 +5,16 @@ import { GatewayError } from '../gateway-error.ts';
 import { createMeasured } from '../measured.ts';
 import type { Measured } from '../measured.ts';
 
+type RawSample = readonly [atSecs: number, value: string];
+
 const labels = z.record(z.string(), z.string());
 const sample = z.tuple([z.number(), z.string()]);
 const vector = z.array(z.object({ metric: labels, value: sample }));
-const matrix = z.array(z.object({ metric: labels, values: z.array(sample) }));
+/** Checked by hand: hundreds of thousands of samples in one answer. */
+const samples = z.custom<readonly RawSample[]>(
+  (value) => Array.isArray(value) && value.every(isSample),
+);
+const matrix = z.array(z.object({ metric: labels, values: samples }));
 const answer = z.object({
   status: z.literal('success'),
   data: z.discriminatedUnion('resultType', [
@@ -25,8 +31,10 @@ export interface Sample {
 
 export interface Series {
   readonly labels: Readonly<Record<string, string>>;
-  /** Ascending; times in epoch seconds. */
-  readonly samples: readonly { readonly atSecs: number; readonly value: number }[];
+  /** Ascending, in epoch seconds. */
+  readonly times: readonly number[];
+  /** May be NaN or infinite. */
+  readonly values: readonly number[];
 }
 
 /** Every method throws GatewayError{system: 'prometheus'}. */
@@ -42,41 +50,44 @@ export class PrometheusApi {
   }
 
   async queryScalar(operation: string, query: string, signal: AbortSignal): Promise<number> {
-    const { resultType, result } = await this.#query(operation, query, signal);
+    const { resultType, result } = await this.#query(operation, { query }, signal);
     if (resultType !== 'scalar') throw badAnswer(operation, `a ${resultType}, not a scalar`);
-    return toNumber(operation, result[1]);
+    const value = toValue(operation, result[1]);
+    if (!Number.isFinite(value)) throw badAnswer(operation, `"${result[1]}"`);
+    return value;
   }
 
-  /** `isNaNAbsent`: what was not measured is left out instead of spoiling the whole answer. */
-  async queryVector(
+  /** What is no number was not measured: it is left out. */
+  async queryVector(operation: string, query: string, signal: AbortSignal): Promise<Sample[]> {
+    const { resultType, result } = await this.#query(operation, { query }, signal);
+    if (resultType !== 'vector') throw badAnswer(operation, `a ${resultType}, not a vector`);
+    return result
+      .map(({ metric, value }) => ({ labels: metric, value: toValue(operation, value[1]) }))
+      .filter(({ value }) => Number.isFinite(value));
+  }
+
+  /** As of `nowSecs` of Prometheus's clock. */
+  async queryMatrix(
     operation: string,
     query: string,
-    options: { readonly signal: AbortSignal; readonly isNaNAbsent?: boolean },
-  ): Promise<Sample[]> {
-    const { resultType, result } = await this.#query(operation, query, options.signal);
-    if (resultType !== 'vector') throw badAnswer(operation, `a ${resultType}, not a vector`);
-    const isWanted = (text: string): boolean =>
-      options.isNaNAbsent !== true || Number.isFinite(Number(text));
-    return result
-      .filter(({ value }) => isWanted(value[1]))
-      .map(({ metric, value }) => ({ labels: metric, value: toNumber(operation, value[1]) }));
-  }
-
-  async queryMatrix(operation: string, query: string, signal: AbortSignal): Promise<Series[]> {
-    const { resultType, result } = await this.#query(operation, query, signal);
+    { nowSecs, signal }: { readonly nowSecs: number; readonly signal: AbortSignal },
+  ): Promise<Series[]> {
+    const asked = { query, time: String(nowSecs) };
+    const { resultType, result } = await this.#query(operation, asked, signal);
     if (resultType !== 'matrix') throw badAnswer(operation, `a ${resultType}, not a matrix`);
     return result.map(({ metric, values }) => ({
       labels: metric,
-      samples: values.map(([atSecs, text]) => ({ atSecs, value: toNumber(operation, text) })),
+      times: values.map(([atSecs]) => atSecs),
+      values: values.map(([, text]) => toValue(operation, text)),
     }));
   }
 
-  #query(operation: string, query: string, signal: AbortSignal) {
+  #query(operation: string, asked: Record<string, string>, signal: AbortSignal) {
     return this.#measured(operation, async () => {
       const response = await fetch(this.#url, {
         method: 'POST',
         headers: { 'content-type': 'application/x-www-form-urlencoded' },
-        body: new URLSearchParams({ query }).toString(),
+        body: new URLSearchParams(asked).toString(),
         redirect: 'error',
         signal,
       });
@@ -97,14 +108,26 @@ function parseJson(operation: string, text: string): unknown {
   }
 }
 
-/** Counters and loads are numbers: NaN and infinity are nothing to decide by. */
-function toNumber(operation: string, text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value)) throw badAnswer(operation, `"${text}"`);
-  return value;
+function isSample(value: unknown): value is RawSample {
+  return Array.isArray(value) && typeof value[0] === 'number' && typeof value[1] === 'string';
 }
 
-function badAnswer(operation: string, what: string): GatewayError {
+const NOT_FINITE: ReadonlyMap<string, number> = new Map([
+  ['NaN', Number.NaN],
+  ['+Inf', Number.POSITIVE_INFINITY],
+  ['-Inf', Number.NEGATIVE_INFINITY],
+]);
+
+/** A value as Prometheus writes it; anything else was not written by a Prometheus. */
+function toValue(operation: string, text: string): number {
+  const value = Number(text);
+  if (text !== '' && Number.isFinite(value)) return value;
+  const special = NOT_FINITE.get(text);
+  if (special === undefined) throw badAnswer(operation, `"${text}"`);
+  return special;
+}
+
+export function badAnswer(operation: string, what: string): GatewayError {
   return new GatewayError(`Prometheus: ${operation}: the answer is ${what}`, {
     system: 'prometheus',
     operation,

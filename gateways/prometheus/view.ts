@@ -15,7 +15,10 @@ export function viewOf(
 ): MetricsView {
   const scrapeIntervalSecs = intervalOf(scrapes);
   const limitSecs = Math.max(maxAgeSecs, LEAST_SCRAPES_OF_AGE * (scrapeIntervalSecs ?? 0));
-  const newest = scrapes.map(({ samples }) => samples.at(-1)).filter((one) => one !== undefined);
+  const newest = scrapes.flatMap(({ times, values }) => {
+    const atSecs = times.at(-1);
+    return atSecs === undefined ? [] : [{ atSecs, value: values.at(-1) }];
+  });
   const fresh = newest.filter(({ atSecs }) => nowSecs - atSecs <= limitSecs);
   const seen = fresh.filter(({ value }) => value === 1);
   const expected = proxiesExpected ?? fresh.length;
@@ -44,10 +47,10 @@ function blindReasonOf(facts: {
 }
 
 /** The median distance of two scrapes, to a tenth of a second; null before the second scrape. */
-function intervalOf(scrapes: readonly Series[]): number | null {
+export function intervalOf(scrapes: readonly Pick<Series, 'times'>[]): number | null {
   const distances = scrapes
-    .flatMap(({ samples }) =>
-      samples.slice(1).map(({ atSecs }, index) => atSecs - (samples[index]?.atSecs ?? atSecs)),
+    .flatMap(({ times }) =>
+      times.slice(1).map((atSecs, index) => atSecs - (times[index] ?? atSecs)),
     )
     .sort((a, b) => a - b);
   const median = distances[Math.floor(distances.length / 2)];

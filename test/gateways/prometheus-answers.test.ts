@@ -5,7 +5,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createPrometheus } from '../../gateways/prometheus/http-prometheus.ts';
 import { viewOf } from '../../gateways/prometheus/view.ts';
 import type { SiteMetrics } from '../../workflows/domain/metrics.ts';
+import { eventually } from '../support/eventually.ts';
 import { failureOf, logger, metrics } from './gateway-rig.ts';
+import { prometheusConfig } from './prometheus-rig.ts';
 
 let server: Server | undefined;
 
@@ -32,7 +34,7 @@ async function startFake(answer: (query: string) => string | number | null): Pro
 }
 
 function readFrom(url: string): Promise<SiteMetrics> {
-  return createPrometheus({ url }, logger, metrics).readSiteMetrics({
+  return createPrometheus(prometheusConfig(url), logger, metrics).readSiteMetrics({
     siteName: 'north',
     proxiesExpected: 2,
     windowsSecs: [10],
@@ -44,23 +46,29 @@ function readFrom(url: string): Promise<SiteMetrics> {
 const nowSecs = 1_700_000_000;
 const ok = (data: unknown): string => JSON.stringify({ status: 'success', data });
 const scalar = ok({ resultType: 'scalar', result: [nowSecs, String(nowSecs)] });
-const upSeries = (lastSecs: number, value: string): unknown => ({
-  metric: { instance: `p${lastSecs}${value}` },
-  values: [
-    [lastSecs - 1, value],
-    [lastSecs, value],
-  ],
-});
 const matrix = (...result: unknown[]): string => ok({ resultType: 'matrix', result });
-const vector = (value: string): string =>
-  ok({ resultType: 'vector', result: [{ metric: { dest_host: 'm1' }, value: [nowSecs, value] }] });
+const vector = (labels: object, value: string): string =>
+  ok({ resultType: 'vector', result: [{ metric: labels, value: [nowSecs, value] }] });
 
-const healthy = (attempts: string) => (query: string) => {
-  if (query === 'time()') return scalar;
-  return query.startsWith('up{')
-    ? matrix(upSeries(nowSecs, '1'), upSeries(nowSecs - 1, '1'))
-    : attempts;
-};
+/** A series as it was scraped once a second, lately. */
+const series = (metric: object, ...values: string[]): unknown => ({
+  metric,
+  values: values.map((value, index) => [nowSecs - values.length + 1 + index, value]),
+});
+const up = (instance: string, ...values: string[]): unknown =>
+  series({ __name__: 'up', instance }, ...values);
+const SUCCESS = 'dovecot_proxy_session_success_total';
+const counter = (labels: object, ...values: string[]): unknown =>
+  series({ __name__: SUCCESS, instance: 'p1', ...labels }, ...values);
+
+/** Two proxies that are scraped, and what they count. */
+const seen =
+  (...counters: unknown[]) =>
+  (query: string): string => {
+    if (query === 'time()') return scalar;
+    if (!query.startsWith('{')) return vector({ host: 'm1' }, '0.5');
+    return matrix(up('p1', '1', '1', '1'), up('p2', '1', '1', '1'), ...counters);
+  };
 
 describe('prometheus: answers', () => {
   it('is blind where nobody listens', async () => {
@@ -80,7 +88,7 @@ describe('prometheus: answers', () => {
     ['no JSON', '<html>502</html>'],
     ['another shape', '{"status":"success","data":[]}'],
     ['an error with status 200', '{"status":"error","errorType":"bad_data"}'],
-    ['a vector where a scalar is due', vector('1')],
+    ['a vector where a scalar is due', vector({}, '1')],
     ['an empty body', ''],
     ['HTTP 400', 400],
     ['HTTP 500', 500],
@@ -95,33 +103,73 @@ describe('prometheus: answers', () => {
     );
   });
 
-  it.each(['NaN', '+Inf', '', 'many'])('is blind for a count of "%s"', async (value) => {
-    const { view } = await readFrom(await startFake(healthy(vector(value))));
+  it.each(['NaN', '+Inf', '-1', '', 'many'])('is blind for a count of "%s"', async (value) => {
+    const { view } = await readFrom(
+      await startFake(seen(counter({ dest_host: 'm1' }, '7', '8', value))),
+    );
     expect(view.blindReason).toBe('PrometheusBadAnswer');
   });
 
-  it('reads counts as whole numbers of 0 or more', async () => {
-    const { view, attempts } = await readFrom(await startFake(healthy(vector('12.4'))));
+  it('sees again as soon as the newest count is a number, and counts over the gap', async () => {
+    const answer = seen(counter({ dest_host: 'm1' }, '7', 'NaN', '9.4'));
+    const { view, attempts } = await readFrom(await startFake(answer));
     expect(view.blindReason).toBeNull();
-    expect(attempts).toEqual({
-      m1: [
-        {
-          windowSecs: 10,
-          logins: { succeeded: 12, failed: 12 },
-          deliveries: { succeeded: 12, failed: 12 },
-        },
-      ],
+    expect(attempts['m1']?.[0]?.logins).toEqual({ succeeded: 2, failed: 0 });
+  });
+
+  it('does not mind a proxy that counts nothing yet', async () => {
+    const { view, attempts } = await readFrom(await startFake(seen()));
+    expect([view.blindReason, attempts]).toEqual([null, {}]);
+  });
+
+  it('is blind where no counter says which Backend it counts', async () => {
+    const { view, attempts } = await readFrom(await startFake(seen(counter({}, '7', '8', '9'))));
+    expect([view.blindReason, attempts]).toEqual(['LabelsMissing', {}]);
+  });
+
+  it('leaves out attempts on no Backend where others have one', async () => {
+    const answer = seen(counter({}, '7', '8', '9'), counter({ dest_host: 'm1' }, '1', '2', '4'));
+    const { view, attempts } = await readFrom(await startFake(answer));
+    expect(view.blindReason).toBeNull();
+    expect(Object.keys(attempts)).toEqual(['m1']);
+  });
+
+  it('is blind where a clock stands still: the answers come out of a cache', async () => {
+    const url = await startFake(seen(counter({ dest_host: 'm1' }, '7', '8', '9')));
+    const cached = createPrometheus(prometheusConfig(url), logger, metrics);
+    const read = (): Promise<SiteMetrics> =>
+      cached.readSiteMetrics({
+        siteName: 'north',
+        proxiesExpected: 2,
+        windowsSecs: [10],
+        maxAgeSecs: 1,
+        minProxyShare: 0.8,
+      });
+    expect((await read()).view.blindReason).toBeNull();
+    await eventually('it is blind', async () => {
+      return (await read()).view.blindReason === 'MetricsTooOld';
     });
   });
 
+  it('judges health without the load: a load query of nonsense only leaves the load out', async () => {
+    const answer = (query: string) =>
+      query === 'time()' || query.startsWith('{') ? seen()(query) : 400;
+    const { view, load } = await readFrom(await startFake(answer));
+    expect([view.blindReason, load]).toEqual([null, {}]);
+  });
+
   it('says by code why a ping failed', async () => {
-    const dead = createPrometheus({ url: 'http://127.0.0.1:9' }, logger, metrics);
+    const dead = createPrometheus(prometheusConfig('http://127.0.0.1:9'), logger, metrics);
     expect(await failureOf(dead.ping())).toMatchObject({
       system: 'prometheus',
       code: 'Unreachable',
       isTemporary: true,
     });
-    const refusing = createPrometheus({ url: await startFake(() => 401) }, logger, metrics);
+    const refusing = createPrometheus(
+      prometheusConfig(await startFake(() => 401)),
+      logger,
+      metrics,
+    );
     expect(await failureOf(refusing.ping())).toMatchObject({
       code: 'Unauthorized',
       isTemporary: false,
@@ -133,10 +181,8 @@ describe('prometheus: view', () => {
   const expectation = { proxiesExpected: 4, maxAgeSecs: 30, minProxyShare: 0.75 };
   const proxy = (ageSecs: number, value = 1, intervalSecs = 15) => ({
     labels: {},
-    samples: [
-      { atSecs: nowSecs - ageSecs - intervalSecs, value },
-      { atSecs: nowSecs - ageSecs, value },
-    ],
+    times: [nowSecs - ageSecs - intervalSecs, nowSecs - ageSecs],
+    values: [value, value],
   });
   const reasonOf = (proxies: ReturnType<typeof proxy>[], more = {}) =>
     viewOf(proxies, nowSecs, { ...expectation, ...more }).blindReason;
@@ -173,12 +219,11 @@ describe('prometheus: view', () => {
   });
 
   it('takes the median distance of scrapes, so that one gap does not matter', () => {
-    const samples = [0, 5, 10, 60, 65, 70].map((atSecs) => ({
-      atSecs: nowSecs - 70 + atSecs,
-      value: 1,
-    }));
-    expect(viewOf([{ labels: {}, samples }], nowSecs, expectation).scrapeIntervalSecs).toBe(5);
-    const once = [{ labels: {}, samples: samples.slice(-1) }];
+    const times = [0, 5, 10, 60, 65, 70].map((secs) => nowSecs - 70 + secs);
+    const values = times.map(() => 1);
+    const whole = [{ labels: {}, times, values }];
+    expect(viewOf(whole, nowSecs, expectation).scrapeIntervalSecs).toBe(5);
+    const once = [{ labels: {}, times: times.slice(-1), values: [1] }];
     expect(viewOf(once, nowSecs, expectation).scrapeIntervalSecs).toBeNull();
   });
 });

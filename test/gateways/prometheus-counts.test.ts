@@ -5,7 +5,7 @@ import type { Prometheus } from '../../gateways/prometheus/prometheus.ts';
 import type { AttemptWindow, SiteMetrics } from '../../workflows/domain/metrics.ts';
 import { eventually } from '../support/eventually.ts';
 import { logger, metrics } from './gateway-rig.ts';
-import { startExporter, startPrometheus } from './prometheus-rig.ts';
+import { prometheusConfig, startExporter, startPrometheus } from './prometheus-rig.ts';
 import type { FakeExporter, RunningPrometheus } from './prometheus-rig.ts';
 
 const SUCCESS = 'dovecot_proxy_session_success_total';
@@ -61,7 +61,7 @@ beforeAll(async () => {
       targets: [{ exporter: backend, labels: { site: 'north', host: 'mail1' } }],
     },
   ]);
-  prometheus = createPrometheus({ url: server.url }, logger, metrics);
+  prometheus = createPrometheus(prometheusConfig(server.url), logger, metrics);
   await eventually('both proxies are scraped', async () => {
     const { view } = await read();
     return view.blindReason === null && view.scrapeIntervalSecs !== null;

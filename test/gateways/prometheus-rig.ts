@@ -4,7 +4,17 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readConfig } from '../../platform/config.ts';
+import type { PrometheusConfig } from '../../platform/config.ts';
 import { testNet } from '../support/test-net.ts';
+
+/** The settings of a controller, as they are by default. */
+export function prometheusConfig(
+  url: string,
+  settings: Readonly<Record<string, string>> = {},
+): PrometheusConfig {
+  return readConfig({ CLUSTER_SITE: 'north', PROMETHEUS_URL: url, ...settings }).prometheus;
+}
 
 export interface FakeExporter {
   readonly target: string;

@@ -16,6 +16,7 @@ export const BLIND_REASONS = [
   'MetricsTooOld',
   'TooFewProxies',
   'NoProxies',
+  'LabelsMissing',
   'MetricsExportOff',
 ] as const;
 export type BlindReason = (typeof BLIND_REASONS)[number];

@@ -755,7 +755,7 @@ export interface components {
         /** @description null: nothing is known. */
         MetricsView: {
             /** @enum {string|null} */
-            blindReason: "PrometheusUnreachable" | "PrometheusBadAnswer" | "MetricsTooOld" | "TooFewProxies" | "NoProxies" | "MetricsExportOff" | null;
+            blindReason: "PrometheusUnreachable" | "PrometheusBadAnswer" | "MetricsTooOld" | "TooFewProxies" | "NoProxies" | "LabelsMissing" | "MetricsExportOff" | null;
             proxiesExpected: number;
             proxiesSeen: number;
             newestSampleMs: number | null;

@@ -71,6 +71,7 @@ const BLIND_SENTENCES: Readonly<Record<string, string>> = {
   MetricsTooOld: 'the newest metrics are too old',
   TooFewProxies: 'too few proxies are scraped',
   NoProxies: 'no proxy is scraped',
+  LabelsMissing: 'no counter of the proxies says which Backend it counts (dest_host)',
   MetricsExportOff: 'MetricsExport is off',
 };
 
