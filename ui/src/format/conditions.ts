@@ -1,10 +1,10 @@
 /** Conditions that concern every page, the worst first. Each says what, since when, and what it means. */
 import type { Glyph } from '../components/glyphs.ts';
 import type { Overview } from '../api/model.ts';
-import { listed, percentValue } from './number.ts';
+import { counted, listed, percentValue } from './number.ts';
 import { actorText } from './actors.ts';
 import { blindSentence } from './reasons.ts';
-import { capital, decisionHref } from './cluster.ts';
+import { backendHref, capital, decisionHref } from './cluster.ts';
 
 export interface Condition {
   readonly id: string;
@@ -32,6 +32,7 @@ export function conditionsOf(overview: Overview): readonly Condition[] {
     ...catastrophe(overview),
     ...automation(overview),
     ...overdue(overview),
+    ...foreignMoves(overview),
     ...features(overview),
   ].sort((a, b) => ORDER.indexOf(a.tone) - ORDER.indexOf(b.tone));
 }
@@ -150,6 +151,27 @@ function overdue({ overdueTasks, automation: { state } }: Overview): Condition[]
       title: `${listed(overdueTasks)} ${overdueTasks.length === 1 ? 'is' : 'are'} late.`,
       text: 'No success for three intervals.',
       link: { label: 'View Tasks', href: '/tasks' },
+    }),
+  ];
+}
+
+/** Somebody else's moves are his own matter, until they take longer than a move does. */
+const FOREIGN_SHOWN_AFTER_MS = 60_000;
+
+function foreignMoves({ foreignMoves: moves, nowMs }: Overview): Condition[] {
+  const { users, oldestSeenAtMs, sources } = moves;
+  if (oldestSeenAtMs === null || nowMs - oldestSeenAtMs < FOREIGN_SHOWN_AFTER_MS) return [];
+  const hosts = sources.map(({ host, backendId }) => host ?? backendId);
+  const [first = ''] = hosts;
+  return [
+    condition({
+      id: 'foreign-moves',
+      tone: 'warn',
+      glyph: 'move',
+      title: `${counted(users, 'User')} ${users === 1 ? 'is' : 'are'} being moved by somebody else`,
+      text: `off ${listed(hosts, 6)}. Dovekeeper finishes moves that do not end, where BackendHealthAutoHandling is Enabled.`,
+      sinceMs: oldestSeenAtMs,
+      link: { label: 'View Backend', href: backendHref(first) },
     }),
   ];
 }
