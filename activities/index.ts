@@ -4,6 +4,7 @@ import { createAuditControl, type AuditControlActivities } from './audit-control
 import { createChangeBackend, type ChangeBackendActivities } from './change-backend.ts';
 import { createCleanUp, type CleanUpActivities } from './clean-up.ts';
 import type { ActivityContext } from './context.ts';
+import { createForeignMoves, type ForeignMovesActivities } from './foreign-moves.ts';
 import { createMoveUsers, type MoveUsersActivities } from './move-users.ts';
 import { createReadCluster, type ReadClusterActivities } from './read-cluster.ts';
 import { createReadMetrics, type ReadMetricsActivities } from './read-metrics.ts';
@@ -14,6 +15,7 @@ import { mapFailures } from './to-failure.ts';
 export type Activities = ReadClusterActivities &
   ReadMetricsActivities &
   ReadMovesActivities &
+  ForeignMovesActivities &
   RecordDecisionActivities &
   MoveUsersActivities &
   ChangeBackendActivities &
@@ -26,6 +28,7 @@ export function createActivities(context: ActivityContext): Activities {
     ...createReadCluster(context),
     ...createReadMetrics(context),
     ...createReadMoves(context),
+    ...createForeignMoves(context),
     ...createRecordDecision(context),
     ...createMoveUsers(context),
     ...createChangeBackend(context),

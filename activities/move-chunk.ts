@@ -61,6 +61,7 @@ export async function moveChunk(
     let refusal: string | null = null;
     if (input.mode === 'cancel') rows = await cancelRows(context, rows);
     else if (rows.some(isOpen) && input.mode !== 'check') {
+      if (input.kind === 'finishMoves') rows = await dropEnded(context, rows);
       refusal = await findSilence(input.sourceHost, input);
       isSourceSilent = refusal !== null;
       if (input.mode === 'force' || isSourceSilent) {
@@ -113,6 +114,21 @@ async function cancelRows(
     .map((row): LedgerRow => ({ ...row, state: 'skipped', reason: 'Cancelled', endedAtMs: nowMs }));
   if (cancelled.length > 0) await context.store.saveLedgerRows(cancelled);
   return merge(rows, cancelled);
+}
+
+/** Whoever began a move may also have given it up meanwhile: then it is not ours to finish. */
+async function dropEnded(
+  context: ActivityContext,
+  rows: readonly LedgerRow[],
+): Promise<LedgerRow[]> {
+  const unsent = rows.filter((row) => isOpen(row) && row.attempts === 0);
+  const homes = await context.geodb.readUsers(unsent.map((row) => row.username));
+  const endedAtMs = Date.now();
+  const ended = unsent
+    .filter((row) => homes.get(row.username)?.isMoving !== true)
+    .map((row): LedgerRow => ({ ...row, state: 'skipped', reason: 'MoveEnded', endedAtMs }));
+  if (ended.length > 0) await context.store.saveLedgerRows(ended);
+  return merge(rows, ended);
 }
 
 async function sendRows(

@@ -12,6 +12,7 @@ import { withHeartbeat } from './heartbeat.ts';
 import { readKnownBackend } from './known-backend.ts';
 import { moveChunk, type MoveChunkInput, type MovedChunk } from './move-chunk.ts';
 import { planRound, type PlannedRound, type PlanRoundInput } from './plan-round.ts';
+import { planSelected } from './plan-selected.ts';
 import { readHomeSite } from './read-cluster.ts';
 import { readSwitches } from './read-flags.ts';
 import { createFindSilence } from './source-silence.ts';
@@ -48,7 +49,12 @@ export function createMoveUsers(context: ActivityContext): MoveUsersActivities {
   const findSilence = createFindSilence(context);
   return {
     readMoveSituation: ({ sourceId }) => withHeartbeat(() => readSituation(context, sourceId)),
-    planRound: (input) => withHeartbeat(() => planRound(context, input)),
+    planRound: (input) =>
+      withHeartbeat(() => {
+        const { selectionId } = input;
+        if (selectionId === undefined) return planRound(context, input);
+        return planSelected(context, { ...input, selectionId });
+      }),
     moveChunk: (input) => moveChunk(context, input, findSilence),
     readInflowOfOthers: async ({ sourceId }) =>
       inflowOfOthers(await context.store.readChunksInFlight(context.config.site), sourceId),

@@ -1,6 +1,10 @@
 /** Picks the users of one round and writes them into the ledger as planned, before anything is sent. */
 import type { LedgerReason, LedgerRow } from '../workflows/domain/user-move.ts';
-import { chooseUsers, type SelectionRule } from '../workflows/policy/choose-users.ts';
+import {
+  chooseUsers,
+  type ChosenUsers,
+  type SelectionRule,
+} from '../workflows/policy/choose-users.ts';
 import type { ActivityContext } from './context.ts';
 import { assertOwnsSite } from './site-owner.ts';
 
@@ -14,6 +18,10 @@ export interface PlanRoundInput {
   readonly firstChunk: number;
   readonly cursor: string | null;
   readonly rule: SelectionRule;
+  /** A list of named users instead of everybody who lives there; absent: none. */
+  readonly selectionId?: string;
+  /** Their moves were begun by somebody else, who said where to. */
+  readonly isForeign?: boolean;
 }
 
 export interface PlannedChunk {
@@ -31,7 +39,7 @@ export interface PlannedRound {
   readonly isExhausted: boolean;
 }
 
-interface Progress {
+export interface Progress {
   readonly chunks: PlannedChunk[];
   /** Users that the ledger already holds, from a try or a mover that died half-way. */
   readonly known: Set<string>;
@@ -68,7 +76,7 @@ export async function planRound(
   return { chunks, nextChunk, cursor, isExhausted };
 }
 
-async function takeUp(context: ActivityContext, input: PlanRoundInput): Promise<Progress> {
+export async function takeUp(context: ActivityContext, input: PlanRoundInput): Promise<Progress> {
   const progress: Progress = {
     chunks: [],
     known: new Set(),
@@ -93,11 +101,11 @@ function addChunk(progress: Progress, targetId: string, users: number): void {
   progress.nextChunk += 1;
 }
 
-async function writeChosen(
+export async function writeChosen(
   context: ActivityContext,
   input: PlanRoundInput,
   progress: Progress,
-  chosen: ReturnType<typeof chooseUsers>,
+  chosen: Omit<ChosenUsers, 'quotas'>,
 ): Promise<void> {
   const write = async (targetId: string, rows: readonly LedgerRow[]): Promise<void> => {
     const chunk = progress.nextChunk;

@@ -4,6 +4,7 @@ import type { BackendMemory } from '../workflows/domain/cluster-snapshot.ts';
 import type { RecordedDecision } from '../workflows/domain/decision.ts';
 import type { AttemptCounts, AttemptWindow, SiteMetrics } from '../workflows/domain/metrics.ts';
 import type { Operation } from '../workflows/domain/operation.ts';
+import type { ForeignMoveScan } from '../workflows/domain/user-move.ts';
 import type { Site } from '../workflows/domain/site.ts';
 import { backendsOf, type Cluster } from './cluster-view.ts';
 import type { BackendView, FailureView } from './schemas/cluster.ts';
@@ -21,6 +22,8 @@ export interface SiteFacts {
   readonly decisions: readonly RecordedDecision[];
   readonly metrics: SiteMetricsAnswer;
   readonly counts: ReadonlyMap<string, UserCount>;
+  /** Moves that somebody else began; null: nobody has looked yet. */
+  readonly foreignMoves: ForeignMoveScan | null;
 }
 
 const RECENT_DECISIONS = 100;
@@ -33,12 +36,13 @@ export async function readSiteFacts(
 ): Promise<SiteFacts> {
   const { store } = state.dependencies;
   const backends = backendsOf(cluster, site);
-  const [memories, operations, page, metrics, counts] = await Promise.all([
+  const [memories, operations, page, metrics, counts, foreignMoves] = await Promise.all([
     store.readBackendMemories(site.name),
     store.listOpenOperations(site.name),
     store.readDecisions({ siteName: site.name, limit: RECENT_DECISIONS }),
     state.metrics(site.name),
     state.userCounts.read(backends),
+    store.readForeignMoveScan(site.name),
   ]);
   return {
     site,
@@ -48,6 +52,7 @@ export async function readSiteFacts(
     decisions: page.decisions,
     metrics,
     counts,
+    foreignMoves,
   };
 }
 
@@ -73,10 +78,17 @@ export function presentBackend(state: ViewState, facts: SiteFacts, backend: Back
     failure: failureOver(metrics, backend.host, policy.failureWindowSecs),
     criticalFailure: failureOver(metrics, backend.host, policy.failureCriticalWindowSecs),
     load: metrics?.load[backend.host] ?? null,
+    foreignMoves: foreignMovesOff(facts, backend.id),
     isOfflineByController: isOfflineByController(backend, memory),
     operationId: facts.operations.find((each) => each.sourceId === backend.id)?.operationId ?? null,
     lastDecision: facts.decisions.find((each) => each.hosts.includes(backend.host)) ?? null,
   };
+}
+
+function foreignMovesOff({ foreignMoves }: SiteFacts, backendId: string) {
+  const counted = foreignMoves?.sources.find(({ sourceId }) => sourceId === backendId);
+  if (counted === undefined) return null;
+  return { users: counted.users, oldestSeenAtMs: counted.oldestSeenAtMs };
 }
 
 /** What automation remembers of a Backend; a Backend that it has not seen yet is unknown. */

@@ -2,7 +2,7 @@
 import { Gauge } from 'prom-client';
 import type { OperationCause, OperationKind } from '../workflows/domain/operation.ts';
 import { resolveFeature } from '../workflows/policy/resolve-feature.ts';
-import { readSiteFacts } from './backend-view.ts';
+import { readSiteFacts, type SiteFacts } from './backend-view.ts';
 import { presentCatastrophe } from './catastrophe-view.ts';
 import { readCluster } from './cluster-view.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -67,6 +67,16 @@ function createGauges(dependencies: Dependencies) {
     ]),
     users: gauge('dovekeeper_backend_users', 'Users that live on a Backend.', ['backend']),
     online: gauge('dovekeeper_backend_online', '1 where the Backend is online.', ['backend']),
+    foreignMoves: gauge(
+      'dovekeeper_foreign_moves',
+      'Users whose move off a Backend somebody else began and that has not ended.',
+      ['source'],
+    ),
+    foreignAge: gauge(
+      'dovekeeper_foreign_moves_oldest_age_seconds',
+      'Seconds since the oldest of these moves was first seen.',
+      ['source'],
+    ),
     holding: gauge('dovekeeper_catastrophe_protection', '1 while protection holds.', []),
     blind: gauge('dovekeeper_blind', '1 while the metrics show too little to decide.', []),
   };
@@ -100,11 +110,24 @@ async function refreshFigures(
     if (users !== undefined) gauges.users.set({ backend: backend.host }, users);
   }
   setOperations(gauges, facts.operations);
+  setForeignMoves(gauges, facts, now());
   const catastrophe = presentCatastrophe(dependencies, facts, nothings);
   gauges.holding.set(catastrophe.isHolding ? 1 : 0);
   const view = facts.metrics.metrics?.view;
   gauges.blind.set(view === undefined || view.blindReason !== null ? 1 : 0);
   return true;
+}
+
+function setForeignMoves(gauges: Gauges, facts: SiteFacts, nowMs: number): void {
+  gauges.foreignMoves.reset();
+  gauges.foreignAge.reset();
+  const sources = facts.foreignMoves?.sources ?? [];
+  for (const { id, host } of facts.backends) {
+    const counted = sources.find(({ sourceId }) => sourceId === id);
+    gauges.foreignMoves.set({ source: host }, counted?.users ?? 0);
+    const ageMs = counted === undefined ? 0 : Math.max(0, nowMs - counted.oldestSeenAtMs);
+    gauges.foreignAge.set({ source: host }, ageMs / 1000);
+  }
 }
 
 /** Backends that left the site are exported no longer. */

@@ -9,6 +9,7 @@ import { evacuateRoutes } from './routes/evacuate.ts';
 import { eventRoutes } from './routes/events.ts';
 import { featureRoutes } from './routes/features.ts';
 import { healthRoutes } from './routes/health.ts';
+import { moveRoutes } from './routes/moves.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { overviewRoutes } from './routes/overview.ts';
 import { sessionRoutes, signInRoutes } from './routes/session.ts';
@@ -28,6 +29,7 @@ export const GUARDED_ROUTES = [
   backendRoutes,
   evacuateRoutes,
   userRoutes,
+  moveRoutes,
   operationRoutes,
   decisionRoutes,
   featureRoutes,

@@ -8,7 +8,7 @@ import type { OPERATION_ACTIONS, OperationView } from './schemas/operation.ts';
 export type OperationAction = (typeof OPERATION_ACTIONS)[number];
 
 export function presentOperation(cluster: Cluster, operation: Operation): OperationView {
-  const { targetIds, ...shown } = operation;
+  const { targetIds, order: _order, ...shown } = operation;
   return {
     ...shown,
     counts: { ...operation.counts },

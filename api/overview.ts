@@ -6,6 +6,7 @@ import { presentBackends, ratioOf, readSiteFacts, type SiteFacts } from './backe
 import { presentCatastrophe } from './catastrophe-view.ts';
 import { presentSite, readCluster, type Cluster } from './cluster-view.ts';
 import { effectiveFeatures, readFeatureSettings } from './feature-view.ts';
+import { presentForeignMoves } from './foreign-moves-view.ts';
 import { presentOperation } from './operation-view.ts';
 import type { BackendView } from './schemas/cluster.ts';
 import type { OverviewView } from './schemas/overview.ts';
@@ -42,6 +43,7 @@ export async function readOverview(state: ViewState): Promise<OverviewView> {
     limits: limitsOf(state),
     backends,
     operations: facts.operations.map((operation) => presentOperation(cluster, operation)),
+    foreignMoves: presentForeignMoves(cluster, facts.foreignMoves),
     decisions: facts.decisions.slice(0, SHOWN_DECISIONS),
     counts: countUp(backends, facts),
     reachability: countReachability(cluster, reachability),

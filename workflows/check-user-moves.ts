@@ -1,8 +1,10 @@
+import { patched } from '@temporalio/workflow';
 import { actActivities, taskActivities } from './activity-options.ts';
 import type { MoveRequest, TaskInput } from './contract.ts';
 import { runEndlessly } from './endless-task.ts';
 import type { Operation } from './domain/operation.ts';
 import type { PolicySettings } from './domain/policy-settings.ts';
+import { finishForeignMoves } from './finish-foreign-moves.ts';
 import { decideFollowUp } from './policy/decide-follow-ups.ts';
 
 /**
@@ -29,7 +31,8 @@ export async function checkUserMoves(input: TaskInput): Promise<void> {
       outcomes.retried += retryChunks.length;
       outcomes.forced += forceChunks.length;
     }
-    return outcomes;
+    if (!patched('foreign-moves')) return outcomes;
+    return { ...outcomes, ...(await finishForeignMoves()) };
   });
 }
 

@@ -1,7 +1,7 @@
 /** All that an outsider needs to talk to the workflows: names, ids, inputs, results, messages. */
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { Operation, OperationCause, OperationKind } from './domain/operation.ts';
+import type { MoveOrder, Operation, OperationCause, OperationKind } from './domain/operation.ts';
 import type { TaskName } from './domain/decision.ts';
 import type { MoveCounts } from './domain/user-move.ts';
 
@@ -103,7 +103,7 @@ export interface OpenChunk {
 }
 
 /** A request to the mover of one source Backend. Users are never named here. */
-export interface MoveRequest {
+export interface MoveRequest extends MoveOrder {
   readonly operationId: string;
   readonly siteName: string;
   readonly kind: OperationKind;
@@ -112,16 +112,6 @@ export interface MoveRequest {
   readonly sourceHost: string;
   /** Empty: `select-targets` decides. */
   readonly targetIds: readonly string[];
-  /** Users to move; null: all. */
-  readonly maxUsers: number | null;
-  /** Share of the original count a round, 0 to 1. */
-  readonly stepRatio: number;
-  /** Seconds a user must have stayed; null: no limit (a critical Backend knows no cool time). */
-  readonly minLastMovedSecs: number | null;
-  /** Set the source offline once it is empty. */
-  readonly endsOffline: boolean;
-  /** Do not ask the source: write homes and end sessions at once. */
-  readonly isForced: boolean;
   readonly requestedBy: string;
   readonly reason: string;
   readonly decisionId: string | null;

@@ -52,6 +52,32 @@ export const LoadView = z
   })
   .openapi('Load');
 
+const ForeignMovesOff = z.object({
+  users: z.int(),
+  oldestSeenAtMs: z.int().openapi({ description: 'When the oldest of them was first seen.' }),
+});
+
+export const ForeignMovesView = z
+  .object({
+    scannedAtMs: z.int().nullable().openapi({ description: 'null: nobody has looked yet.' }),
+    isPartial: z.boolean().openapi({ description: 'There are more than were counted.' }),
+    users: z.int(),
+    oldestSeenAtMs: z.int().nullable(),
+    sources: z
+      .array(
+        ForeignMovesOff.extend({
+          backendId: z.string(),
+          host: z.string().nullable().openapi({ description: 'null: no such Backend any more.' }),
+        }),
+      )
+      .readonly(),
+  })
+  .openapi('ForeignMoves', {
+    description:
+      'Moves that no Operation of this controller began; since when is its own first sight of them.',
+  });
+export type ForeignMovesView = z.infer<typeof ForeignMovesView>;
+
 export const BackendView = z
   .object({
     id: z.string(),
@@ -75,6 +101,9 @@ export const BackendView = z
       description: 'Over HOST_FAILURE_CRITICAL_WINDOW_SECS; null: no series, or blind.',
     }),
     load: orNull(LoadView),
+    foreignMoves: orNull(ForeignMovesOff).openapi({
+      description: 'Moves off it that no Operation of this controller began; null: none.',
+    }),
     isOfflineByController: z.boolean(),
     operatorHoldUntilMs: z
       .int()

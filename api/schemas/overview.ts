@@ -1,6 +1,6 @@
 /** One document for the first page of the UI. */
 import { z } from '@hono/zod-openapi';
-import { BackendView, SiteView } from './cluster.ts';
+import { BackendView, ForeignMovesView, SiteView } from './cluster.ts';
 import { DecisionView, MetricsViewSchema } from './decision.ts';
 import { AutomationView, EffectiveFeature } from './feature.ts';
 import { OperationView } from './operation.ts';
@@ -52,6 +52,7 @@ export const OverviewView = z
     }),
     backends: z.array(BackendView).readonly().openapi({ description: 'Sorted by host.' }),
     operations: z.array(OperationView).readonly().openapi({ description: 'Not ended.' }),
+    foreignMoves: ForeignMovesView,
     decisions: z.array(DecisionView).readonly().openapi({ description: 'Newest first.' }),
     counts: z.object({
       users: z.int().nullable(),

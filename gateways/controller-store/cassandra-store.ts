@@ -5,6 +5,7 @@ import type { ControllerStore } from './controller-store.ts';
 import { decisionMethods } from './decisions.ts';
 import { ledgerMethods } from './ledger.ts';
 import { operationMethods } from './operations.ts';
+import { selectionMethods } from './selections.ts';
 import { snapshotMethods } from './snapshots.ts';
 import { createStoreStatements } from './statements.ts';
 import { switchMethods } from './switches.ts';
@@ -22,6 +23,7 @@ export function createControllerStore(
     ...decisionMethods(session, statements),
     ...operationMethods(session, statements),
     ...ledgerMethods(session, statements),
+    ...selectionMethods(session, statements),
     ...switchMethods(session, statements),
     ...auditMethods(session, statements),
   };

@@ -7,7 +7,13 @@ import type {
 import type { RecordedDecision, TaskName } from '../../workflows/domain/decision.ts';
 import type { FeatureLevel, Feature, FeatureState } from '../../workflows/domain/feature-flag.ts';
 import type { Operation } from '../../workflows/domain/operation.ts';
-import type { ChunkInFlight, LedgerRow } from '../../workflows/domain/user-move.ts';
+import type {
+  ChunkInFlight,
+  ForeignMove,
+  ForeignMoveScan,
+  LedgerRow,
+  SelectedUser,
+} from '../../workflows/domain/user-move.ts';
 
 export interface AutomationSwitch {
   readonly siteName: string;
@@ -130,6 +136,21 @@ export interface ControllerStore {
     chunk: number,
   ): Promise<void>;
   readChunksInFlight(siteName: string): Promise<ChunkInFlight[]>;
+
+  /** Adds users to a list; a repeat writes the same rows. Forgotten after 7 days. */
+  saveSelectedUsers(selectionId: string, users: readonly SelectedUser[]): Promise<void>;
+  /** The whole list, in the order of names. */
+  readSelectedUsers(selectionId: string): Promise<SelectedUser[]>;
+
+  readForeignMoves(siteName: string): Promise<ForeignMove[]>;
+  saveForeignMoves(siteName: string, moves: readonly ForeignMove[]): Promise<void>;
+  removeForeignMoves(
+    siteName: string,
+    moves: readonly Pick<ForeignMove, 'sourceId' | 'username'>[],
+  ): Promise<void>;
+  /** null: nobody has looked yet. */
+  readForeignMoveScan(siteName: string): Promise<ForeignMoveScan | null>;
+  saveForeignMoveScan(siteName: string, scan: ForeignMoveScan): Promise<void>;
 
   readBackendMemories(siteName: string): Promise<BackendMemory[]>;
   /** Of a Backend that is gone from the GeoDB. */

@@ -91,4 +91,17 @@ export const MIGRATIONS: readonly Migration[] = [
          PRIMARY KEY ((actor, key)))`,
     ],
   },
+  {
+    version: 5,
+    name: 'users by name: lists to be moved, and moves that others left',
+    cql: [
+      `CREATE TABLE IF NOT EXISTS {ks}.selected_users
+         (selection_id text, username text, target_id text,
+         PRIMARY KEY ((selection_id), username))`,
+      `CREATE TABLE IF NOT EXISTS {ks}.foreign_moves
+         (site text, source_id text, username text, target_id text, first_seen_at_ms bigint,
+         PRIMARY KEY ((site), source_id, username)) WITH gc_grace_seconds = 86400`,
+      `CREATE TABLE IF NOT EXISTS {ks}.foreign_move_scans (site text PRIMARY KEY, body text)`,
+    ],
+  },
 ];

@@ -26,6 +26,7 @@ export function createStoreStatements(keyspace: string) {
     ...decisionStatements(on),
     ...operationStatements(on),
     ...ledgerStatements(on),
+    ...selectionStatements(on),
     ...switchStatements(on),
     ...auditStatements(on),
   };
@@ -168,6 +169,42 @@ function ledgerStatements(on: On) {
       'moves_in_flight',
       `SELECT source_id, operation_id, chunk, target_id, remaining, attempts, sent_at_ms
          FROM {ks}.moves_in_flight WHERE site = ?`,
+    ),
+  };
+}
+
+function selectionStatements(on: On) {
+  return {
+    saveSelectedUser: on(
+      'selected_users',
+      `INSERT INTO {ks}.selected_users (selection_id, username, target_id) VALUES (?, ?, ?)
+         USING TTL ${BRIEFLY_KEPT_SECS}`,
+    ),
+    readSelectedUsers: on(
+      'selected_users',
+      `SELECT username, target_id FROM {ks}.selected_users WHERE selection_id = ?`,
+    ),
+    saveForeignMove: on(
+      'foreign_moves',
+      `INSERT INTO {ks}.foreign_moves (site, source_id, username, target_id, first_seen_at_ms)
+         VALUES (?, ?, ?, ?, ?) USING TTL ${KEPT_SECS}`,
+    ),
+    removeForeignMove: on(
+      'foreign_moves',
+      `DELETE FROM {ks}.foreign_moves WHERE site = ? AND source_id = ? AND username = ?`,
+    ),
+    readForeignMoves: on(
+      'foreign_moves',
+      `SELECT source_id, username, target_id, first_seen_at_ms FROM {ks}.foreign_moves
+         WHERE site = ?`,
+    ),
+    saveForeignMoveScan: on(
+      'foreign_move_scans',
+      `INSERT INTO {ks}.foreign_move_scans (site, body) VALUES (?, ?)`,
+    ),
+    readForeignMoveScan: on(
+      'foreign_move_scans',
+      `SELECT body FROM {ks}.foreign_move_scans WHERE site = ?`,
     ),
   };
 }

@@ -61,6 +61,8 @@ export interface Geodb {
 
   /** Home = target, not moving, with an explicit write timestamp: never conditional. */
   forceHomes(homes: readonly ForcedHome[]): Promise<void>;
+  /** Not moving any more, the home stays: a plain write that is above every timestamp before. */
+  clearMoves(users: readonly { username: string; timestampMicros: number }[]): Promise<void>;
   /** Fallback where no doveadm of the site answers: LWT on the status read before. False: somebody else changed it. */
   changeStatusDirectly(backendId: string, from: BackendStatus, to: BackendStatus): Promise<boolean>;
   readBackend(backendId: string): Promise<Backend | null>;

@@ -53,6 +53,9 @@ function userStatements(keyspace: string, { users: u }: GeodbNames) {
         `SET ${u.backendId} = ?, ${u.altBackendId} = ?, ${u.moving} = null, ${u.lastMoved} = ? ` +
         `WHERE ${u.username} = ?`,
     ),
+    clearMove: on(
+      `UPDATE ${from} USING TIMESTAMP ? SET ${u.moving} = null WHERE ${u.username} = ?`,
+    ),
   };
 }
 

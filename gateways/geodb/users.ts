@@ -17,6 +17,7 @@ type UserMethods = Pick<
   | 'countAllUsers'
   | 'readMovingUsers'
   | 'forceHomes'
+  | 'clearMoves'
 >;
 
 const MAX_PAGE = 1000;
@@ -68,6 +69,14 @@ export function userMethods(
       session.writeMany(
         'forceHomes',
         homes.map((home) => ({ statement: statements.forceHome, params: toForcedParams(home) })),
+      ),
+    clearMoves: (users) =>
+      session.writeMany(
+        'clearMoves',
+        users.map(({ username, timestampMicros }) => ({
+          statement: statements.clearMove,
+          params: [toBigint(timestampMicros), username],
+        })),
       ),
   };
 }

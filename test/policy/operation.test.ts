@@ -42,8 +42,15 @@ describe('transitions of an operation', () => {
 });
 
 describe('causes of an operation', () => {
-  it('rank health > operator > degraded > drain > rebalance, and nothing outranks its equal', () => {
-    expect(OPERATION_CAUSES).toEqual(['health', 'operator', 'degraded', 'drain', 'rebalance']);
+  it('rank health > operator > degraded > drain > rebalance > foreign, and nothing outranks its equal', () => {
+    expect(OPERATION_CAUSES).toEqual([
+      'health',
+      'operator',
+      'degraded',
+      'drain',
+      'rebalance',
+      'foreign',
+    ]);
     for (const [a, newer] of OPERATION_CAUSES.entries()) {
       for (const [b, running] of OPERATION_CAUSES.entries()) {
         expect(outranks(newer, running)).toBe(a < b);

@@ -173,6 +173,7 @@ export function backends(scenario: Scenario, nowMs: number): Backend[] {
         samples: 9000,
       },
       isOfflineByController: isGone,
+      foreignMoves: null,
       operatorHoldUntilMs: null,
       operationId: scenario === 'busy' && n === 7 ? ulid(70) : null,
       lastDecision: isStandby ? decision(9, { reason: 'Standby', hosts: ['mail12'] }, nowMs) : own,
@@ -312,6 +313,13 @@ export function overview(scenario: Scenario, nowMs: number, isPaused: boolean): 
       attemptsPerSec: isBlind ? null : 1842,
     },
     reachability: { sites: 2, unreachable: 0 },
+    foreignMoves: {
+      scannedAtMs: nowMs,
+      isPartial: false,
+      users: 0,
+      oldestSeenAtMs: null,
+      sources: [],
+    },
     overdueTasks: [],
     pausedTasks: [],
     dependencies: {

@@ -8,6 +8,7 @@ export const OPERATION_KINDS = [
   'forceMove',
   'drain',
   'rebalance',
+  'finishMoves',
 ] as const;
 export type OperationKind = (typeof OPERATION_KINDS)[number];
 
@@ -23,8 +24,15 @@ export const OPERATION_STATES = [
 ] as const;
 export type OperationState = (typeof OPERATION_STATES)[number];
 
-/** Who asked: priority is health > operator > degraded > drain > rebalance. */
-export const OPERATION_CAUSES = ['health', 'operator', 'degraded', 'drain', 'rebalance'] as const;
+/** Who asked: priority is health > operator > degraded > drain > rebalance > foreign (moves that others left). */
+export const OPERATION_CAUSES = [
+  'health',
+  'operator',
+  'degraded',
+  'drain',
+  'rebalance',
+  'foreign',
+] as const;
 export type OperationCause = (typeof OPERATION_CAUSES)[number];
 
 const NEXT_STATES: Readonly<Record<OperationState, readonly OperationState[]>> = {
@@ -56,6 +64,22 @@ export function outranks(newer: OperationCause, running: OperationCause): boolea
   return OPERATION_CAUSES.indexOf(newer) < OPERATION_CAUSES.indexOf(running);
 }
 
+/** What was asked of a mover beyond what its row shows; whoever takes the operation up needs it again. */
+export interface MoveOrder {
+  /** Users to move; null: all. */
+  readonly maxUsers: number | null;
+  /** Share of the original count a round, 0 to 1. */
+  readonly stepRatio: number;
+  /** Seconds a user must have stayed; null: no limit (a critical Backend knows no cool time). */
+  readonly minLastMovedSecs: number | null;
+  /** Set the source offline once it is empty. */
+  readonly endsOffline: boolean;
+  /** Do not ask the source: write homes and end sessions at once. */
+  readonly isForced: boolean;
+  /** Whom exactly, by a list in the controller store; null or absent: chosen by the policy. */
+  readonly selectionId?: string | null;
+}
+
 /** The row that API and UI read; the mover writes it at least once a second. */
 export interface Operation {
   readonly operationId: string;
@@ -83,4 +107,6 @@ export interface Operation {
   readonly firstConfirmedAtMs: number | null;
   readonly endedAtMs: number | null;
   readonly updatedAtMs: number;
+  /** Absent in rows of earlier versions. */
+  readonly order?: MoveOrder;
 }

@@ -26,7 +26,9 @@ export type LedgerReason =
   | 'NoTargetLeft'
   | 'RetriesExhausted'
   | 'Forced'
-  | 'CountFallback';
+  | 'CountFallback'
+  | 'MoveEnded'
+  | 'MoveCleared';
 
 /** One row per user and operation; a repeat writes the same row. */
 export interface LedgerRow {
@@ -84,4 +86,36 @@ export interface ChunkInFlight {
   readonly remaining: number;
   readonly attempts: number;
   readonly sentAtMs: number;
+}
+
+/** A user whom somebody asked to be moved, by name: only in the controller store, never in a payload. */
+export interface SelectedUser {
+  readonly username: string;
+  /** Null: any of the operation's targets. */
+  readonly targetId: string | null;
+}
+
+/** A move that is under way and that no operation of ours began; since when is our own first sight. */
+export interface ForeignMove {
+  readonly username: string;
+  readonly sourceId: string;
+  /** Null: the GeoDB does not say where to. */
+  readonly targetId: string | null;
+  readonly firstSeenAtMs: number;
+}
+
+/** Foreign moves of one source, without names. */
+export interface ForeignMoveCount {
+  readonly sourceId: string;
+  readonly users: number;
+  readonly oldestSeenAtMs: number;
+}
+
+/** The last look for foreign moves. */
+export interface ForeignMoveScan {
+  readonly scannedAtMs: number;
+  readonly tookMs: number;
+  /** There were more moves than one look reads. */
+  readonly isPartial: boolean;
+  readonly sources: readonly ForeignMoveCount[];
 }

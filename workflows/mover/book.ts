@@ -3,7 +3,12 @@ import type { MovedChunk } from '../../activities/move-chunk.ts';
 import type { PlannedRound } from '../../activities/plan-round.ts';
 import type { MoverInbox, MoverState, MoveRequest, OpenChunk } from '../contract.ts';
 import { assert } from '../domain/assert.ts';
-import { canBecome, type Operation, type OperationState } from '../domain/operation.ts';
+import {
+  canBecome,
+  type MoveOrder,
+  type Operation,
+  type OperationState,
+} from '../domain/operation.ts';
 import { addMoveCounts, NO_MOVES, type MoveCounts } from '../domain/user-move.ts';
 import { isRoundOver } from '../policy/plan-evacuation.ts';
 
@@ -34,6 +39,7 @@ export function openBook(request: MoveRequest, nowMs: number): MoverState {
     firstConfirmedAtMs: null,
     endedAtMs: null,
     updatedAtMs: nowMs,
+    order: orderOf(request),
   };
   return {
     request,
@@ -48,6 +54,12 @@ export function openBook(request: MoveRequest, nowMs: number): MoverState {
     closed: NO_MOVES,
     forcedClosed: 0,
   };
+}
+
+function orderOf(request: MoveRequest): MoveOrder {
+  const { maxUsers, stepRatio, minLastMovedSecs, endsOffline, isForced } = request;
+  const { selectionId = null } = request;
+  return { maxUsers, stepRatio, minLastMovedSecs, endsOffline, isForced, selectionId };
 }
 
 /** Moves the operation on to another state, by the one table of allowed transitions. */

@@ -32,7 +32,9 @@ export async function beginMoves(mover: Mover): Promise<void> {
   if (maxUsers === null) {
     await moverRecords.setAcceptNewUsers({ backendId: sourceId, isAccepting: false });
   }
-  const originalCount = maxUsers === null ? users : Math.min(users, maxUsers);
+  const isNamed = state.request.selectionId != null;
+  const originalCount =
+    maxUsers === null || !isNamed ? Math.min(users, maxUsers ?? users) : maxUsers;
   const begun = become(state, 'running', null);
   const operation = { ...begun.operation, originalCount, startedAtMs: Date.now() };
   mover.state = { ...begun, operation };
@@ -57,7 +59,8 @@ export async function planNext(mover: Mover): Promise<void> {
   const targetIds = mover.inbox.targetIds ?? request.targetIds;
   const wish = { sourceId: request.sourceId, targetIds, users };
   const { quotas, refused } = selectTargets(situation.candidates, wish);
-  if (users > 0 && quotas.length === 0) {
+  const isForeign = request.cause === 'foreign';
+  if (users > 0 && quotas.length === 0 && !isForeign) {
     const known = new Set(situation.candidates.map(({ backendId }) => backendId));
     const reasons = [
       ...refused.map(({ host, refusal }) => `${host}: ${refusal}`),
@@ -74,6 +77,7 @@ export async function planNext(mover: Mover): Promise<void> {
     users,
     firstChunk: state.nextChunk,
     cursor: state.cursor,
+    ...(request.selectionId == null ? {} : { selectionId: request.selectionId, isForeign }),
     rule: {
       quotas: quotas.map(({ backendId, users: share }) => ({ backendId, users: share })),
       minLastMovedSecs: request.minLastMovedSecs,

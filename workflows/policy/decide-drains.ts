@@ -1,5 +1,6 @@
 import type { BackendFacts, ClusterSnapshot } from '../domain/cluster-snapshot.ts';
 import { newDecision, type Decision, type DecisionKind, type Reason } from '../domain/decision.ts';
+import { outranks } from '../domain/operation.ts';
 import { judgeBackends } from './decide-backend-health.ts';
 import { gatherNothings } from './health-decision.ts';
 
@@ -37,7 +38,8 @@ function findObstacle(
 ): Reason | null {
   if (facts.loadFactor > 0) return 'LoadFactorNotZero';
   if (facts.userCount === 0) return 'NoUsers';
-  if (facts.operation !== null && facts.operation.cause !== 'rebalance') return 'OperationRunning';
+  const { operation } = facts;
+  if (operation !== null && !outranks('drain', operation.cause)) return 'OperationRunning';
   if (snapshot.automation === 'paused') return 'AutomationPaused';
   if (isCatastrophe) return 'CatastropheProtection';
   const holdUntilMs = facts.memory?.operatorHoldUntilMs ?? null;

@@ -247,6 +247,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/moves/foreign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Moves off Backends of the home site that no Operation of this controller began */
+        get: operations["readForeignMoves"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/operations": {
         parameters: {
             query?: never;
@@ -687,6 +704,7 @@ export interface components {
             backends: components["schemas"]["Backend"][];
             /** @description Not ended. */
             operations: components["schemas"]["Operation"][];
+            foreignMoves: components["schemas"]["ForeignMoves"];
             /** @description Newest first. */
             decisions: components["schemas"]["Decision"][];
             counts: {
@@ -795,6 +813,12 @@ export interface components {
             /** @description Over HOST_FAILURE_CRITICAL_WINDOW_SECS; null: no series, or blind. */
             criticalFailure: components["schemas"]["FailureRate"] | null;
             load: components["schemas"]["Load"] | null;
+            /** @description Moves off it that no Operation of this controller began; null: none. */
+            foreignMoves: {
+                users: number;
+                /** @description When the oldest of them was first seen. */
+                oldestSeenAtMs: number;
+            } | null;
             isOfflineByController: boolean;
             /** @description Automation keeps its hands off until then. */
             operatorHoldUntilMs: number | null;
@@ -896,11 +920,28 @@ export interface components {
             updatedAtMs: number;
         };
         /** @enum {string} */
-        OperationKind: "evacuation" | "partialMove" | "batchMove" | "forceMove" | "drain" | "rebalance";
+        OperationKind: "evacuation" | "partialMove" | "batchMove" | "forceMove" | "drain" | "rebalance" | "finishMoves";
         /** @enum {string} */
-        OperationCause: "health" | "operator" | "degraded" | "drain" | "rebalance";
+        OperationCause: "health" | "operator" | "degraded" | "drain" | "rebalance" | "foreign";
         /** @enum {string} */
         OperationState: "planned" | "running" | "paused" | "verifying" | "done" | "cancelled" | "failed" | "superseded";
+        /** @description Moves that no Operation of this controller began; since when is its own first sight of them. */
+        ForeignMoves: {
+            /** @description null: nobody has looked yet. */
+            scannedAtMs: number | null;
+            /** @description There are more than were counted. */
+            isPartial: boolean;
+            users: number;
+            oldestSeenAtMs: number | null;
+            sources: {
+                users: number;
+                /** @description When the oldest of them was first seen. */
+                oldestSeenAtMs: number;
+                backendId: string;
+                /** @description null: no such Backend any more. */
+                host: string | null;
+            }[];
+        };
         LiveMessage: {
             /** @enum {string} */
             topic: "metrics" | "operations" | "decisions" | "features" | "automation" | "refresh";
@@ -1126,9 +1167,9 @@ export interface components {
             operation: {
                 operationId: string;
                 /** @enum {string} */
-                kind: "evacuation" | "partialMove" | "batchMove" | "forceMove" | "drain" | "rebalance";
+                kind: "evacuation" | "partialMove" | "batchMove" | "forceMove" | "drain" | "rebalance" | "finishMoves";
                 /** @enum {string} */
-                cause: "health" | "operator" | "degraded" | "drain" | "rebalance";
+                cause: "health" | "operator" | "degraded" | "drain" | "rebalance" | "foreign";
                 /** @enum {string} */
                 state: "planned" | "running" | "paused" | "verifying" | "done" | "cancelled" | "failed" | "superseded";
                 stateReason: string | null;
@@ -2164,6 +2205,53 @@ export interface operations {
             };
             /** @description A field is wrong; details name it */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A neighbour does not work; `system` names it */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readForeignMoves: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Counts by source */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ForeignMoves"];
+                };
+            };
+            /** @description No session and no token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,10 +1,10 @@
 /** Conditions that concern every page, the worst first. Each says what, since when, and what it means. */
 import type { Glyph } from '../components/glyphs.ts';
 import type { Overview } from '../api/model.ts';
-import { listed, percentValue } from './number.ts';
+import { counted, listed, percentValue } from './number.ts';
 import { actorText } from './actors.ts';
 import { blindSentence } from './reasons.ts';
-import { capital, decisionHref } from './cluster.ts';
+import { backendHref, capital, decisionHref } from './cluster.ts';
 
 export interface Condition {
   readonly id: string;
@@ -33,6 +33,7 @@ export function conditionsOf(overview: Overview): readonly Condition[] {
     ...automation(overview),
     ...overdue(overview),
     ...pausedTasks(overview),
+    ...foreignMoves(overview),
     ...features(overview),
   ].sort((a, b) => ORDER.indexOf(a.tone) - ORDER.indexOf(b.tone));
 }
@@ -165,6 +166,27 @@ function pausedTasks({ pausedTasks: names }: Overview): Condition[] {
       title: `${listed(names)} ${names.length === 1 ? 'is' : 'are'} paused.`,
       text: 'Not run by the clock until somebody resumes it.',
       link: { label: 'View Tasks', href: '/tasks' },
+    }),
+  ];
+}
+
+/** Somebody else's moves are his own matter, until they take longer than a move does. */
+const FOREIGN_SHOWN_AFTER_MS = 60_000;
+
+function foreignMoves({ foreignMoves: moves, nowMs }: Overview): Condition[] {
+  const { users, oldestSeenAtMs, sources } = moves;
+  if (oldestSeenAtMs === null || nowMs - oldestSeenAtMs < FOREIGN_SHOWN_AFTER_MS) return [];
+  const hosts = sources.map(({ host, backendId }) => host ?? backendId);
+  const [first = ''] = hosts;
+  return [
+    condition({
+      id: 'foreign-moves',
+      tone: 'warn',
+      glyph: 'move',
+      title: `${counted(users, 'User')} ${users === 1 ? 'is' : 'are'} being moved by somebody else`,
+      text: `off ${listed(hosts, 6)}. Dovekeeper finishes moves that do not end, where BackendHealthAutoHandling is Enabled.`,
+      sinceMs: oldestSeenAtMs,
+      link: { label: 'View Backend', href: backendHref(first) },
     }),
   ];
 }

@@ -8,6 +8,8 @@ const REASONS: Readonly<Record<string, string>> = {
   NoTargetLeft: 'no Backend could take it',
   RetriesExhausted: 'retries did not help',
   Forced: 'forced',
+  MoveEnded: 'the move had ended by itself',
+  MoveCleared: 'its target may take nobody: the move was given up',
   CountFallback: 'moved by count, found afterwards',
 };
 

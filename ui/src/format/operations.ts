@@ -8,6 +8,7 @@ const KIND_NAMES: Readonly<Record<string, string>> = {
   forceMove: 'Force move',
   drain: 'Drain',
   rebalance: 'Rebalance',
+  finishMoves: 'Finishing of moves',
 };
 
 const CAUSE_SENTENCES: Readonly<Record<string, string>> = {
@@ -16,6 +17,7 @@ const CAUSE_SENTENCES: Readonly<Record<string, string>> = {
   drain: 'because its load factor is 0',
   rebalance: 'because its load is high',
   operator: 'on request',
+  foreign: 'because moves that others began do not end',
 };
 
 export interface Counts {
