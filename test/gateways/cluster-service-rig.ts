@@ -87,6 +87,7 @@ export async function startService(
     CASSANDRA_GEODB_KEYSPACE: keyspace,
     HTTP_LISTEN: `${address}:${HTTP_PORT}`,
     DOVEADM_PORT: String(DOVEADM_PORT),
+    BACKEND_HTTP_PORT: String(HTTP_PORT),
     DOVEADM_UPSTREAM: `${backendAddress()}:${DOVECOT_PORT}`,
     DOVEADM_API_KEY: API_KEY,
     DOVECOT_BASE_DIR: folder,

@@ -10,6 +10,7 @@ import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { testNet } from '../support/test-net.ts';
 import { logger, rigConfig } from './gateway-rig.ts';
 import {
+  backendAddress,
   geodbAddress,
   memoryFileOf,
   startFakeDovecot,
@@ -156,6 +157,23 @@ describe('clusterUserBatchMove', () => {
     expect(dovecot.sessions.has('b')).toBe(false);
   });
 
+  it('lets only a few of those who have sessions leave at a time', async () => {
+    const users = Array.from({ length: 6 }, (_, index) => `few-${index}`);
+    for (const user of users) {
+      await addUser(user, 'mail1');
+      dovecot.sessions.add(user);
+      dovecot.stubborn.add(user);
+    }
+    // 8 in a hundred
+    const moving = moveUsers({ user: users, destHost: 'mail2', maxParallel: 25 });
+    await eventually('the first ones are cut', () => new Set(dovecot.kicked).size === 2);
+    const marked = await Promise.all(users.map(async (user) => (await readUser(user))?.moving));
+    expect(marked.filter((mark) => mark !== null)).toHaveLength(2);
+    dovecot.stubborn.clear();
+    const results = (await moving) as readonly Record<string, unknown>[];
+    expect(results.map(({ result }) => result)).toEqual(users.map(() => 'moved'));
+  });
+
   it('leaves a user where sessions do not end', async () => {
     await addUser('c', 'mail1');
     dovecot.sessions.add('c');
@@ -229,6 +247,26 @@ describe('the lookup of a proxy', () => {
   it('sends users of another site to its load balancer', async () => {
     await addUser('u88', 'mail3');
     expect((await proxy.lookUp('u88')).text).toBe('proxy2 127.0.0.9');
+  });
+
+  it('waits for the end of a move that is under way, and answers the new home', async () => {
+    await addUser('u55', 'mail1');
+    dovecot.sessions.add('u55');
+    dovecot.stubborn.add('u55');
+    const moving = moveUsers({ user: ['u55'], destHost: 'mail2' });
+    await eventually('the move is under way', async () => (await readUser('u55'))?.moving !== null);
+    const lookup = proxy.lookUp('u55');
+    const early = await Promise.race([lookup, new Promise((resolve) => setTimeout(resolve, 200))]);
+    expect(early).toBeUndefined();
+    dovecot.stubborn.clear();
+    expect((await lookup).text).toBe('mail2 127.0.0.2');
+    expect(await moving).toEqual([{ user: 'u55', result: 'moved' }]);
+  });
+
+  it('answers the present home where a mark of a move has no owner', async () => {
+    await addUser('u56', 'mail1');
+    await run("UPDATE {ks}.users SET moving = 'x' WHERE username = 'u56'");
+    expect((await proxy.lookUp('u56')).text).toBe(`mail1 ${backendAddress()}`);
   });
 
   it('gives no new user to a Backend that takes none', async () => {

@@ -51,7 +51,7 @@ export async function runLanes(
       waiting.splice(index, 1);
       inflow.set(chunk.targetId, (inflow.get(chunk.targetId) ?? 0) + chunk.counts.remaining);
       const startedAtMs = Date.now();
-      const moved = await sendChunk(state, chunk, 'send', limits);
+      const moved = await sendChunk(state, chunk, 'send', atSpeed(limits, speedPercent));
       inflow.set(chunk.targetId, (inflow.get(chunk.targetId) ?? 0) - chunk.counts.remaining);
       await control.onMoved(moved);
       await rest(control, speedPercent, Date.now() - startedAtMs);
@@ -65,6 +65,14 @@ export async function runLanes(
     const isUnchanged = waiting.length === before && control.speedPercent() === speedPercent;
     if (isUnchanged && !control.isHeld()) await control.awaitOthers();
   }
+}
+
+/** Who moves more slowly has fewer users without their sessions at a time. */
+export function atSpeed(
+  { maxParallelMoves }: Pick<LaneLimits, 'maxParallelMoves'>,
+  speedPercent: number,
+): Pick<LaneLimits, 'maxParallelMoves'> {
+  return { maxParallelMoves: Math.max(1, Math.round((maxParallelMoves * speedPercent) / 100)) };
 }
 
 export function sendChunk(

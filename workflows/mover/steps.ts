@@ -9,7 +9,7 @@ import { selectTargets } from '../policy/select-targets.ts';
 import type { MoveSituation } from '../../activities/move-users.ts';
 import { addMoved, addRound, become, openBook, openRemaining, toRow, wantedLeft } from './book.ts';
 import { dropEndedFollowUps, takeFollowUp } from './inbox.ts';
-import { runLanes, sendChunk } from './lanes.ts';
+import { atSpeed, runLanes, sendChunk } from './lanes.ts';
 import type { Mover } from './mover.ts';
 
 const SETTLE_INTERVAL_MS = 1_000;
@@ -146,7 +146,8 @@ async function visitChunk(
   chunk: OpenChunk,
   mode: 'send' | 'force' | 'check' | 'cancel',
 ): Promise<void> {
-  const moved = await sendChunk(stateOf(mover), chunk, mode, mover.limits);
+  const limits = atSpeed(mover.limits, mover.inbox.speedPercent);
+  const moved = await sendChunk(stateOf(mover), chunk, mode, limits);
   mover.state = addMoved(stateOf(mover), moved, Date.now());
 }
 

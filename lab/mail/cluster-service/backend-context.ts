@@ -1,5 +1,6 @@
 /** What the parts of a Backend's cluster service share. */
 import type { ClusterMapReader } from './cluster-map.ts';
+import type { DepartureGate } from './departure-gate.ts';
 import type { DoveadmClient } from './doveadm-client.ts';
 import type { BackendRow, Geodb } from './geodb.ts';
 import type { HomeChangeLog } from './home-change-log.ts';
@@ -21,6 +22,8 @@ export interface BackendContext {
   readonly sleep: SleepWatch;
   /** Users whose move is under way, until it has ended either way. */
   readonly leaving: Map<string, Promise<unknown>>;
+  /** For users who have sessions to be cut. */
+  readonly departures: DepartureGate;
   readonly homeChanges: HomeChangeLog;
   readonly metrics: Metrics;
   readonly log: Log;

@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { BackendContext } from './backend-context.ts';
 import { startClusterMap } from './cluster-map.ts';
+import { createDepartureGate } from './departure-gate.ts';
 import { createDoveadmClient } from './doveadm-client.ts';
 import { listenDoveadm } from './doveadm-server.ts';
 import { openGeodb } from './geodb.ts';
@@ -60,8 +61,10 @@ function createContext(settings: Settings, log: Log) {
   const homeChanges = openHomeChangeLog(settings.homeChangeLog);
   const metrics = createMetrics();
   const leaving = new Map<string, Promise<unknown>>();
+  const departures = createDepartureGate();
   const context: BackendContext = {
-    ...{ host, geodb, map, doveadm, sessions, sweeper, sleep, leaving, homeChanges, metrics, log },
+    ...{ host, geodb, map, doveadm, sessions, sweeper, sleep, leaving, departures },
+    ...{ homeChanges, metrics, log },
   };
   const recovery = createRecovery(context);
   const stopParts = async () => {

@@ -1,10 +1,12 @@
 /** The login lookup of a proxy: which host serves this user? */
+import type { MoveAwaiter } from './await-move.ts';
 import { chooseHome, findForcedHome } from './choose-home.ts';
 import type { ClusterMapReader } from './cluster-map.ts';
 import type { BackendRow, Geodb, Home } from './geodb.ts';
 import type { HomeChangeLog } from './home-change-log.ts';
 import type { LastAnswers } from './last-answers.ts';
 import { describeError, type Log } from './log.ts';
+import type { ServingHost } from './where.ts';
 
 export type LookupAnswer =
   | { readonly kind: 'found'; readonly host: string; readonly address: string }
@@ -20,6 +22,7 @@ export interface LookupParts {
   readonly homeChanges: HomeChangeLog;
   /** Ends the sessions of a user whom a force-move rule took away; in the background. */
   readonly endSessions: (host: string, username: string) => void;
+  readonly awaitMove: MoveAwaiter;
   readonly log: Log;
 }
 
@@ -34,16 +37,32 @@ export async function lookUp(username: string, parts: LookupParts): Promise<Look
   const probedHost = PROBE_USER.exec(username)?.[1];
   if (probedHost !== undefined) return findProbed(probedHost, parts);
   try {
+    const seen = { isLeaving: false };
     const backendId = await parts.lastAnswers.readOrRemember(username, () =>
-      findHome(username, parts),
+      findHome(username, parts, seen),
     );
     if (backendId === null) return { kind: 'unknownUser' };
     const backend = parts.map.backendById(backendId);
     if (backend === undefined) return { kind: 'unavailable', reason: 'home is no Backend' };
-    return answerFor(hostFor(backend, parts), parts);
+    const found = answerFor(hostFor(backend, parts), parts);
+    if (!seen.isLeaving || found.kind !== 'found' || found.host !== backend.host) return found;
+    return (await followMove(found, username, parts)) ?? found;
   } catch (error) {
     return { kind: 'unavailable', reason: describeError(error) };
   }
+}
+
+/** Outside of the question to the GeoDB: a move that takes long is no silence. null: still there. */
+async function followMove(
+  source: ServingHost,
+  username: string,
+  { awaitMove, lastAnswers, map }: LookupParts,
+): Promise<LookupAnswer | null> {
+  const moved = await awaitMove(source, username);
+  if (moved === null) return null;
+  const target = map.backendByHost(moved.host);
+  if (target !== undefined) lastAnswers.remember(username, target.id);
+  return { kind: 'found', ...moved };
 }
 
 function findProbed(host: string, parts: LookupParts): LookupAnswer {
@@ -53,7 +72,11 @@ function findProbed(host: string, parts: LookupParts): LookupAnswer {
 }
 
 /** The id of the user's home, after whatever has to happen at a login; null: nobody we know. */
-async function findHome(username: string, parts: LookupParts): Promise<string | null> {
+async function findHome(
+  username: string,
+  parts: LookupParts,
+  seen: { isLeaving: boolean },
+): Promise<string | null> {
   const home = await parts.geodb.readHome(username);
   if (home === null) return giveHome(username, parts);
   const backend = parts.map.backendById(home.backendId);
@@ -61,7 +84,10 @@ async function findHome(username: string, parts: LookupParts): Promise<string | 
   const left = finishMoveOff(home, backend, parts.map);
   if (left !== null) return moveAtLogin(home, backend, left, 'sourceOffline', parts);
   const forced = findForcedHome(username, backend, parts.map.current());
-  if (forced === null || forced.id === backend.id) return home.backendId;
+  if (forced === null || forced.id === backend.id) {
+    seen.isLeaving = home.moving !== null;
+    return home.backendId;
+  }
   return moveAtLogin(home, backend, forced, 'forceMove', parts);
 }
 

@@ -26,6 +26,11 @@ export interface MoveResult {
   readonly error: string | null;
 }
 
+/**
+ * Of the users that an order allows at a time, this share may be without their sessions: of 100 that
+ * is 8, which keeps a Backend busy, and lets the clients log in again about as fast as they are cut.
+ */
+const DEPARTING_SHARE = 0.08;
 const SESSIONS_DEADLINE_MS = 5000;
 const KICK_AGAIN_MS = 20;
 /** After a thaw, orders whose sender has long gone are read before their end is. */
@@ -41,14 +46,15 @@ export async function moveUsers(
   const atStart = await context.sessions.readUsers();
   const results: MoveResult[] = [];
   const waiting = iterate(usernames);
+  const departing = Math.round(order.maxParallel * DEPARTING_SHARE);
   const work = async () => {
     for (;;) {
       const next = await waiting.next();
       if (next.done === true || order.signal.aborted) return;
-      const move = moveOne(next.value, atStart.has(next.value), order, context);
-      context.leaving.set(next.value, move);
-      results.push(await move);
-      if (context.leaving.get(next.value) === move) context.leaving.delete(next.value);
+      const { value: username } = next;
+      const hadSessions = atStart.has(username);
+      const depart = () => leave(username, hadSessions, order, context);
+      results.push(await (hadSessions ? context.departures.pass(departing, depart) : depart()));
     }
   };
   await Promise.all(Array.from({ length: Math.max(1, order.maxParallel) }, work));
@@ -59,6 +65,22 @@ export async function moveUsers(
 
 async function* iterate(usernames: AsyncIterable<string> | Iterable<string>) {
   yield* usernames;
+}
+
+/** Logins that come meanwhile wait for the end; whoever is not yet on his way is served as ever. */
+async function leave(
+  username: string,
+  hadSessions: boolean,
+  order: MoveOrder,
+  context: BackendContext,
+): Promise<MoveResult> {
+  // He may have waited at the gate until whoever asked for it was gone.
+  if (order.signal.aborted) return { user: username, result: 'skipped', error: 'hung up' };
+  const move = moveOne(username, hadSessions, order, context);
+  context.leaving.set(username, move);
+  const result = await move;
+  if (context.leaving.get(username) === move) context.leaving.delete(username);
+  return result;
 }
 
 async function moveOne(

@@ -1,4 +1,5 @@
 /** The cluster service beside a proxy: lookups, probes, site reachability, metrics. */
+import { createMoveAwaiter } from './await-move.ts';
 import { startClusterMap } from './cluster-map.ts';
 import { createDoveadmClient } from './doveadm-client.ts';
 import { openGeodb } from './geodb.ts';
@@ -59,6 +60,7 @@ export async function startProxyRole(settings: Settings, log: Log): Promise<() =
     userPattern,
     homeChanges,
     endSessions,
+    awaitMove: createMoveAwaiter(settings.backendHttpPort),
     log,
   };
   const server = await listenHttp(settings.http, (url) => answer(url, parts, metrics));

@@ -21,6 +21,8 @@ export interface Settings {
   };
   /** Lookups and metrics. */
   readonly http: Endpoint;
+  /** Where the cluster services of Backends answer. */
+  readonly backendHttpPort: number;
   readonly doveadm: { readonly port: number; readonly apiKey: string; readonly upstream: Endpoint };
   readonly dovecotBaseDir: string;
   readonly homeChangeLog: string;
@@ -59,6 +61,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
       keyspace: read.text('CASSANDRA_GEODB_KEYSPACE', 'd8s_cluster'),
     },
     http: read.endpoint('HTTP_LISTEN', `${address}:7070`),
+    backendHttpPort: read.port('BACKEND_HTTP_PORT', 9910),
     doveadm: {
       port: doveadmPort,
       apiKey: read.text('DOVEADM_API_KEY'),
