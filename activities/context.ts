@@ -8,6 +8,9 @@ import type { Config } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Metrics } from '../platform/metrics.ts';
 
+import type { FindReachable } from './reachable-hosts.ts';
+import type { UserCounts } from './user-counts.ts';
+
 /** All that the activities touch the world with. */
 export interface ActivityContext {
   readonly geodb: Geodb;
@@ -19,4 +22,10 @@ export interface ActivityContext {
   readonly config: Config;
   readonly logger: Logger;
   readonly metrics: Metrics;
+}
+
+/** What is dear to look at is looked at once for all activities of a process. */
+export interface SharedLooks {
+  readonly findReachable: FindReachable;
+  readonly userCounts: UserCounts;
 }

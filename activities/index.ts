@@ -10,7 +10,9 @@ import { createReadCluster, type ReadClusterActivities } from './read-cluster.ts
 import { createReadMetrics, type ReadMetricsActivities } from './read-metrics.ts';
 import { createReadMoves, type ReadMovesActivities } from './read-moves.ts';
 import { createRecordDecision, type RecordDecisionActivities } from './record-decision.ts';
+import { createFindReachable } from './reachable-hosts.ts';
 import { mapFailures } from './to-failure.ts';
+import { createUserCounts } from './user-counts.ts';
 
 export type Activities = ReadClusterActivities &
   ReadMetricsActivities &
@@ -24,13 +26,17 @@ export type Activities = ReadClusterActivities &
   CleanUpActivities;
 
 export function createActivities(context: ActivityContext): Activities {
+  const looks = {
+    findReachable: createFindReachable(context),
+    userCounts: createUserCounts(context),
+  };
   return mapFailures({
-    ...createReadCluster(context),
+    ...createReadCluster(context, looks),
     ...createReadMetrics(context),
     ...createReadMoves(context),
     ...createForeignMoves(context),
     ...createRecordDecision(context),
-    ...createMoveUsers(context),
+    ...createMoveUsers(context, looks),
     ...createChangeBackend(context),
     ...createAskMovers(context),
     ...createAuditControl(context),

@@ -7,7 +7,7 @@ import type { PolicySettings } from '../workflows/domain/policy-settings.ts';
 import type { ChunkInFlight } from '../workflows/domain/user-move.ts';
 import { resolveFeatures } from '../workflows/policy/resolve-feature.ts';
 import type { TargetCandidate } from '../workflows/policy/select-targets.ts';
-import type { ActivityContext } from './context.ts';
+import type { ActivityContext, SharedLooks } from './context.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { readKnownBackend } from './known-backend.ts';
 import { moveChunk, type MoveChunkInput, type MovedChunk } from './move-chunk.ts';
@@ -16,9 +16,7 @@ import { planSelected } from './plan-selected.ts';
 import { readHomeSite } from './read-cluster.ts';
 import { readSwitches } from './read-flags.ts';
 import { createFindSilence } from './source-silence.ts';
-import { countUsersOf } from './user-counts.ts';
 
-const DOVEADM_TIMEOUT_MS = 1_500;
 const SENDING_MS = 10_000;
 
 /** Everything that a mover reads again before each round. */
@@ -45,10 +43,11 @@ export interface MoveUsersActivities {
   saveOperation(operation: Operation): Promise<void>;
 }
 
-export function createMoveUsers(context: ActivityContext): MoveUsersActivities {
+export function createMoveUsers(context: ActivityContext, looks: SharedLooks): MoveUsersActivities {
   const findSilence = createFindSilence(context);
   return {
-    readMoveSituation: ({ sourceId }) => withHeartbeat(() => readSituation(context, sourceId)),
+    readMoveSituation: ({ sourceId }) =>
+      withHeartbeat(() => readSituation(context, looks, sourceId)),
     planRound: (input) =>
       withHeartbeat(() => {
         const { selectionId } = input;
@@ -72,7 +71,11 @@ async function countUsers(context: ActivityContext, backendId: string): Promise<
   return context.geodb.countUsers(backendId);
 }
 
-async function readSituation(context: ActivityContext, sourceId: string): Promise<MoveSituation> {
+async function readSituation(
+  context: ActivityContext,
+  looks: SharedLooks,
+  sourceId: string,
+): Promise<MoveSituation> {
   const nowMs = Date.now();
   const { config, store } = context;
   const site = await readHomeSite(context);
@@ -83,15 +86,17 @@ async function readSituation(context: ActivityContext, sourceId: string): Promis
     store.readChunksInFlight(config.site),
     store.listOpenOperations(config.site),
   ]);
-  const [userCounts, sourceUsers] = await Promise.all([
-    countUsersOf(context, backends),
+  const others = backends.filter(({ id }) => id !== sourceId);
+  const [userCounts, sourceUsers, reachable] = await Promise.all([
+    looks.userCounts.read(backends, operations),
     context.geodb.countUsers(sourceId),
+    looks.findReachable(others.map(({ host }) => host)),
   ]);
   // A mover that gave up leaves its notes behind; whoever is not on the way is no load.
   const chunks = notes.filter((note) =>
     operations.some(({ operationId }) => operationId === note.operationId),
   );
-  const candidates = backends.map(async (backend): Promise<TargetCandidate> => {
+  const candidates = backends.map((backend): TargetCandidate => {
     const inflow = chunks.filter((chunk) => chunk.targetId === backend.id);
     const isEmptying = operations.some(
       ({ sourceId: from, kind }) =>
@@ -103,9 +108,7 @@ async function readSituation(context: ActivityContext, sourceId: string): Promis
       status: backend.status,
       loadFactor: backend.loadFactor,
       verdict: memories.find((each) => each.backendId === backend.id)?.verdict ?? 'unknown',
-      isDoveadmReachable:
-        backend.id !== sourceId &&
-        (await context.doveadm.isAnswering(backend.host, DOVEADM_TIMEOUT_MS)),
+      isDoveadmReachable: reachable.has(backend.host),
       isBeingEmptied: isEmptying,
       userCount: userCounts.get(backend.id) ?? 0,
       inflow: inflow.reduce((sum, chunk) => sum + chunk.remaining, 0),
@@ -117,7 +120,7 @@ async function readSituation(context: ActivityContext, sourceId: string): Promis
     automation: switches.automation,
     features: resolveFeatures(switches.flags, { siteId: site.id, backendId: sourceId, nowMs }),
     settings: config.policy,
-    candidates: await Promise.all(candidates),
+    candidates,
     inflowOfOthers: inflowOfOthers(chunks, sourceId),
   };
 }

@@ -13,23 +13,23 @@ import type { SiteMetrics } from '../workflows/domain/metrics.ts';
 import type { Operation } from '../workflows/domain/operation.ts';
 import type { Site } from '../workflows/domain/site.ts';
 import { resolveFeatures } from '../workflows/policy/resolve-feature.ts';
-import type { ActivityContext } from './context.ts';
+import type { ActivityContext, SharedLooks } from './context.ts';
 import { readSwitches } from './read-flags.ts';
 import { readSiteMetrics } from './site-metrics.ts';
 import { ownsSite } from './site-owner.ts';
-import { countUsersOf } from './user-counts.ts';
-
-const DOVEADM_TIMEOUT_MS = 1_500;
 
 export interface ReadClusterActivities {
   /** Reads and stores the snapshot of this site; its metrics come straight from Prometheus. */
   takeSnapshot(): Promise<StoredSnapshot>;
 }
 
-export function createReadCluster(context: ActivityContext): ReadClusterActivities {
+export function createReadCluster(
+  context: ActivityContext,
+  looks: SharedLooks,
+): ReadClusterActivities {
   return {
     async takeSnapshot() {
-      const snapshot = await readSnapshot(context);
+      const snapshot = await readSnapshot(context, looks);
       const snapshotId = await context.store.saveSnapshot(snapshot, { keep: false });
       return { snapshotId, snapshot };
     },
@@ -51,7 +51,10 @@ export async function readHomeSite(context: ActivityContext): Promise<Site> {
   });
 }
 
-async function readSnapshot(context: ActivityContext): Promise<ClusterSnapshot> {
+async function readSnapshot(
+  context: ActivityContext,
+  looks: SharedLooks,
+): Promise<ClusterSnapshot> {
   const { config } = context;
   const takenAtMs = Date.now();
   const site = await readHomeSite(context);
@@ -64,8 +67,8 @@ async function readSnapshot(context: ActivityContext): Promise<ClusterSnapshot> 
     readSiteMetrics(context),
   ]);
   const [userCounts, reachable] = await Promise.all([
-    countUsersOf(context, backends),
-    findReachable(context, backends),
+    looks.userCounts.read(backends, operations),
+    looks.findReachable(backends.map(({ host }) => host)),
   ]);
   const features = resolveFeatures(switches.flags, {
     siteId: site.id,
@@ -87,19 +90,6 @@ async function readSnapshot(context: ActivityContext): Promise<ClusterSnapshot> 
       .sort((a, b) => (a.host < b.host ? -1 : 1))
       .map((backend) => gatherFacts(backend, { ...facts, userCounts, reachable })),
   };
-}
-
-async function findReachable(
-  context: ActivityContext,
-  backends: readonly Backend[],
-): Promise<Set<string>> {
-  const answers = await Promise.all(
-    backends.map(async ({ host }) => ({
-      host,
-      isAnswering: await context.doveadm.isAnswering(host, DOVEADM_TIMEOUT_MS),
-    })),
-  );
-  return new Set(answers.filter((each) => each.isAnswering).map((each) => each.host));
 }
 
 interface Readings {

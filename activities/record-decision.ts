@@ -104,17 +104,18 @@ async function keepSnapshot(context: ActivityContext, snapshotId: string): Promi
 async function rememberVerdicts(context: ActivityContext, input: RecordInput): Promise<void> {
   const siteName = context.config.site;
   const memories = await context.store.readBackendMemories(siteName);
-  for (const { backendId, host, verdict, sinceMs } of input.verdicts) {
-    const former = memories.find((each) => each.backendId === backendId);
+  const byId = new Map(memories.map((memory) => [memory.backendId, memory]));
+  const changed = input.verdicts.flatMap(({ backendId, host, verdict, sinceMs }) => {
+    const former = byId.get(backendId);
     const isKnown = verdict !== 'unknown';
     const isStale = (former?.judgedAtMs ?? 0) < input.takenAtMs - JUDGED_REFRESH_MS;
     const hasChanged = former?.verdict !== verdict || former.verdictSinceMs !== sinceMs;
     context.metrics.setVerdict(host, verdict);
-    if (!hasChanged && !(isKnown && isStale)) continue;
+    if (!hasChanged && !(isKnown && isStale)) return [];
     const judgedAtMs = isKnown ? input.takenAtMs : (former?.judgedAtMs ?? null);
-    const memory = { backendId, verdict, verdictSinceMs: sinceMs, judgedAtMs };
-    await context.store.updateBackendMemory(siteName, memory);
-  }
+    return [{ backendId, verdict, verdictSinceMs: sinceMs, judgedAtMs }];
+  });
+  await context.store.updateBackendMemories(siteName, changed);
 }
 
 function report(

@@ -1,5 +1,6 @@
 /** The connection of a process to Temporal as a client. */
 import { Client, Connection } from '@temporalio/client';
+import { DATA_CONVERTER } from './payload-codec.ts';
 
 export interface TemporalClient {
   readonly connection: Connection;
@@ -24,6 +25,10 @@ export function createTemporalClient(options: {
       'grpc.max_reconnect_backoff_ms': 1000,
     },
   });
-  const client = new Client({ connection, namespace: options.namespace });
+  const client = new Client({
+    connection,
+    namespace: options.namespace,
+    dataConverter: DATA_CONVERTER,
+  });
   return { connection, client, close: () => connection.close() };
 }

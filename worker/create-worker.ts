@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { type NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
 import type { ActivityContext } from '../activities/context.ts';
+import { DATA_CONVERTER } from '../platform/payload-codec.ts';
 import { taskQueueOf } from '../workflows/contract.ts';
 import { buildBundle } from './build-bundle.ts';
 
@@ -24,6 +25,7 @@ export async function createWorker(
     taskQueue: taskQueueOf(site),
     workflowBundle: isBuilt ? { codePath: workflowBundle } : { code: await buildBundle() },
     activities: createActivities(context),
+    dataConverter: DATA_CONVERTER,
     maxConcurrentActivityTaskExecutions: MAX_ACTIVITIES,
     maxConcurrentWorkflowTaskExecutions: MAX_WORKFLOW_TASKS,
     stickyQueueScheduleToStartTimeout: '1s',

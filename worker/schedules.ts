@@ -19,6 +19,8 @@ import type { TaskName } from '../workflows/domain/decision.ts';
 /** A missed check is worthless later. */
 const CATCH_UP = '10s';
 const TASK_TIMEOUT_FACTOR = 3;
+/** Tasks of the same interval begin one after the other, not all on the full minute. */
+const PHASES = 4;
 
 export interface TaskRhythm {
   readonly task: TaskName;
@@ -98,7 +100,7 @@ function scheduleOf(config: Config, rhythm: TaskRhythm): ScheduleOptions {
   const id = taskIdOf(config.site, rhythm.task);
   return {
     scheduleId: id,
-    spec: { intervals: [{ every: rhythm.intervalSecs * 1000 }] },
+    spec: { intervals: [{ every: rhythm.intervalSecs * 1000, offset: offsetMsOf(rhythm) }] },
     action: {
       type: 'startWorkflow',
       workflowType: rhythm.workflowType,
@@ -111,6 +113,14 @@ function scheduleOf(config: Config, rhythm: TaskRhythm): ScheduleOptions {
     },
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: CATCH_UP },
   };
+}
+
+/** check_backend_health comes first: whatever else there is has to wait for it. */
+function offsetMsOf({ task, intervalSecs }: TaskRhythm): number {
+  const first: TaskName = 'check_backend_health';
+  const others = Object.keys(TASK_WORKFLOWS).filter((name) => name !== first);
+  const phase = task === first ? 0 : (others.indexOf(task) % (PHASES - 1)) + 1;
+  return Math.round((Math.min(intervalSecs, 60) * 1000 * phase) / PHASES);
 }
 
 function inputOf(config: Config, rhythm: TaskRhythm): TaskInput {

@@ -160,6 +160,11 @@ export interface ControllerStore {
     siteName: string,
     memory: Partial<BackendMemory> & { readonly backendId: string },
   ): Promise<void>;
+  /** The same for many of a site, side by side. */
+  updateBackendMemories(
+    siteName: string,
+    memories: readonly (Partial<BackendMemory> & { readonly backendId: string })[],
+  ): Promise<void>;
 
   readAutomation(siteName: string): Promise<AutomationSwitch | null>;
   saveAutomation(automation: AutomationSwitch): Promise<void>;

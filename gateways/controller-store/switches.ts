@@ -14,6 +14,7 @@ type SwitchMethods = Pick<
   ControllerStore,
   | 'readBackendMemories'
   | 'updateBackendMemory'
+  | 'updateBackendMemories'
   | 'removeBackendMemory'
   | 'readAutomation'
   | 'saveAutomation'
@@ -27,7 +28,17 @@ export function switchMethods(
   session: CassandraSession,
   statements: StoreStatements,
 ): SwitchMethods {
+  const updateBackendMemory: SwitchMethods['updateBackendMemory'] = async (siteName, memory) => {
+    const changes = toColumns(memory);
+    if (changes.length === 0) return;
+    const statement = statements.updateBackendMemory(changes.map(([column]) => column));
+    const params = [...changes.map(([, value]) => value), siteName, memory.backendId];
+    await session.write('updateBackendMemory', statement, params);
+  };
   return {
+    updateBackendMemory,
+    updateBackendMemories: (siteName, memories) =>
+      session.forEach(memories, (memory) => updateBackendMemory(siteName, memory)),
     readBackendMemories: async (siteName) => {
       const { readBackendMemories } = statements;
       const rows = await session.read('readBackendMemories', readBackendMemories, [siteName]);
@@ -36,13 +47,6 @@ export function switchMethods(
     removeBackendMemory: async (siteName, backendId) => {
       const params = [siteName, backendId];
       await session.write('removeBackendMemory', statements.removeBackendMemory, params);
-    },
-    updateBackendMemory: async (siteName, memory) => {
-      const changes = toColumns(memory);
-      if (changes.length === 0) return;
-      const statement = statements.updateBackendMemory(changes.map(([column]) => column));
-      const params = [...changes.map(([, value]) => value), siteName, memory.backendId];
-      await session.write('updateBackendMemory', statement, params);
     },
     readAutomation: async (siteName) => {
       const row = await session.readOne('readAutomation', statements.readAutomation, [siteName]);

@@ -6,6 +6,7 @@
 import { writeFileSync } from 'node:fs';
 import { Client, Connection } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { DATA_CONVERTER } from '../../platform/payload-codec.ts';
 
 const [workflowId, name] = process.argv.slice(2);
 if (workflowId === undefined || name === undefined) {
@@ -13,7 +14,7 @@ if (workflowId === undefined || name === undefined) {
 }
 const address = process.env['TEMPORAL_ADDRESS'] ?? '127.0.0.1:7233';
 const connection = await Connection.connect({ address });
-const client = new Client({ connection });
+const client = new Client({ connection, dataConverter: DATA_CONVERTER });
 const history = await client.workflow.getHandle(workflowId).fetchHistory();
 /** Which process of which machine it was says nothing about a workflow. */
 const anonymous = (json: string): string =>

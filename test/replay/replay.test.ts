@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { DATA_CONVERTER } from '../../platform/payload-codec.ts';
 import { buildBundle } from '../../worker/build-bundle.ts';
 
 const FOLDER = new URL('histories/', import.meta.url);
@@ -20,7 +21,8 @@ beforeAll(async () => {
 async function replay(name: string, change: (json: string) => string = (json) => json) {
   const json = change(readFileSync(new URL(name, FOLDER), 'utf8'));
   const history = historyFromJSON(JSON.parse(json));
-  await Worker.runReplayHistory({ workflowBundle: { code } }, history, name.split('.')[0]);
+  const options = { workflowBundle: { code }, dataConverter: DATA_CONVERTER };
+  await Worker.runReplayHistory(options, history, name.split('.')[0]);
 }
 
 describe('histories of released versions', () => {

@@ -2,6 +2,7 @@
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { Activities } from '../../activities/index.ts';
+import { DATA_CONVERTER } from '../../platform/payload-codec.ts';
 import { buildBundle } from '../../worker/build-bundle.ts';
 import { testNet } from './test-net.ts';
 
@@ -24,7 +25,7 @@ export async function openTemporalRig(): Promise<TemporalRig> {
   const workflowBundle = { code: await buildBundle() };
   const taskQueue = `test/${crypto.randomUUID()}`;
   return {
-    client: new Client({ connection }),
+    client: new Client({ connection, dataConverter: DATA_CONVERTER }),
     taskQueue,
     async startWorker(activities) {
       const worker = await Worker.create({
@@ -32,6 +33,7 @@ export async function openTemporalRig(): Promise<TemporalRig> {
         taskQueue,
         workflowBundle,
         activities,
+        dataConverter: DATA_CONVERTER,
         stickyQueueScheduleToStartTimeout: '1s',
         shutdownGraceTime: '100ms',
         shutdownForceTime: '1s',

@@ -1,7 +1,8 @@
 /** Every table of `npm run bench`, in the order of docs/performance.md. */
 import type { BenchTable } from '../bench-table.ts';
+import { countsTable } from './counts.ts';
 import { decide } from './decide.ts';
 import { directorTable } from './director.ts';
 import { evacuateTable } from './evacuate.ts';
 
-export const TABLES: readonly BenchTable[] = [evacuateTable, directorTable, decide];
+export const TABLES: readonly BenchTable[] = [evacuateTable, directorTable, decide, countsTable];
