@@ -252,9 +252,25 @@ export class CassandraSession {
       return client;
     } catch (error) {
       await client.shutdown().catch(() => undefined);
+      await closeControlConnection(client);
       throw error;
     }
   }
+}
+
+/**
+ * The driver leaves the connection of a failed start open, with its heartbeat: where a slow Cassandra
+ * takes connections and answers too late, every further start would leave one more behind, and a
+ * command would never end.
+ */
+async function closeControlConnection(client: cassandra.Client): Promise<void> {
+  const { controlConnection }: { controlConnection?: ControlConnection } = client as never;
+  await controlConnection?.connection?.closeAsync().catch(() => undefined);
+}
+
+/** What we need of the driver's inside. */
+interface ControlConnection {
+  readonly connection: { closeAsync(): Promise<void> } | null;
 }
 
 function clientOptions(config: CassandraConfig): cassandra.ClientOptions {

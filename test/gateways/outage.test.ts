@@ -115,6 +115,24 @@ describe('outage', () => {
     );
   });
 
+  it('of Cassandra that takes connections and answers no question: none is left open', async () => {
+    const sockets = new Set<Socket>();
+    let taken = 0;
+    const mute = createServer((socket) => {
+      taken += 1;
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => sockets.delete(socket));
+      socket.on('data', (frame: Buffer) => greet(socket, frame));
+    });
+    await new Promise<void>((resolve) => mute.listen(9045, host, resolve));
+    const { geodb } = open({ CASSANDRA_SERVERS: `${host}:9045` });
+    expect(await failureOf(geodb.ping())).toMatchObject({ isTemporary: true });
+    expect(taken).toBeGreaterThan(0);
+    await eventually('all are closed', () => sockets.size === 0, { timeoutMs: 5_000 });
+    await new Promise((resolve) => mute.close(resolve));
+  }, 30_000);
+
   it('of Temporal ends without a restart, at the start and later', async () => {
     const { temporal } = open({ TEMPORAL_ADDRESS: `${host}:7234` });
     expect(await failureOf(temporal.readOwnerName())).toMatchObject({ system: 'temporal' });
@@ -137,3 +155,21 @@ describe('outage', () => {
     );
   });
 });
+
+const STARTUP = 0x01;
+const READY = 0x02;
+const OPTIONS = 0x05;
+const SUPPORTED = 0x06;
+
+/** The greeting of the CQL protocol, and not a word more. */
+function greet(socket: Socket, frame: Buffer): void {
+  const opcode = frame[4];
+  if (opcode !== STARTUP && opcode !== OPTIONS) return;
+  const body = opcode === STARTUP ? Buffer.alloc(0) : Buffer.alloc(2);
+  const head = Buffer.from(frame.subarray(0, 9));
+  head[0] = (frame[0] ?? 4) | 0x80;
+  head[1] = 0;
+  head[4] = opcode === STARTUP ? READY : SUPPORTED;
+  head.writeInt32BE(body.length, 5);
+  socket.write(Buffer.concat([head, body]));
+}

@@ -37,12 +37,12 @@ export async function runPlan(rig: SoakRig, plan: RunPlan): Promise<RunOutcome> 
   await operator.stop();
   await nemesis.takeAllBack();
   const healedAtMs = Date.now();
+  const { sinceMark } = await readTraffic(rig.settings);
   rig.print(`  faults taken back after ${Math.round((healedAtMs - startedAtMs) / 1000)} s`);
   const { calmAtMs, unrest } = await settle(rig, CALM_MS);
   rig.print(`  calm after ${Math.round((Date.now() - healedAtMs) / 1000)} s`);
   const leftovers = await findLeftovers(rig, deaths, nemesis.records, startedAtMs);
   await watch.stop();
-  const { sinceMark } = await readTraffic(rig.settings);
   const mail = await findMail(rig, startedAtMs);
   const books = await gatherBooks(rig, startedAtMs);
   const { policy, hosts, observer } = rig;

@@ -1,7 +1,7 @@
 /**
  * `npm run soak -- --runs N --seconds S [--seed K]`: a whole lab under traffic, faults and an operator,
- * N times. Seeds count up from K; without it, from the last one in docs/reliability.md, so that a run
- * that breaks off loses only itself. Evidence of a violation is kept below .dovekeeper/soak.
+ * N times. Seeds count up from K; without it, from the last one in docs/reliability.md, where each run
+ * writes its row, so that one that breaks off loses only itself (`--unrecorded`: it writes none). Evidence of a violation is kept below .dovekeeper/soak.
  */
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,9 +11,11 @@ import { parseNet, ROOT_DIR } from '../../lab/mail/hosts.mjs';
 import { describeFault, planRun, type RunPlan } from './plan.ts';
 import type { RunRecord, Violation } from './record.ts';
 import { runPlan, type RunOutcome } from './run.ts';
+import { appendRun, readRuns, type RunRow } from './reliability-page.ts';
 import { openSoakRig } from './soak-rig.ts';
 
 const EVIDENCE_DIR = join(ROOT_DIR, '.dovekeeper', 'soak');
+const PAGE = join(ROOT_DIR, 'docs/reliability.md');
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -21,6 +23,7 @@ interface Wish {
   readonly runs: number;
   readonly seconds: number;
   readonly seed: number;
+  readonly isRecorded: boolean;
 }
 
 function readWish(): Wish {
@@ -29,6 +32,7 @@ function readWish(): Wish {
       runs: { type: 'string', default: '1' },
       seconds: { type: 'string', default: '90' },
       seed: { type: 'string' },
+      unrecorded: { type: 'boolean', default: false },
     },
   });
   const whole = (name: string, text: string): number => {
@@ -39,9 +43,12 @@ function readWish(): Wish {
   return {
     runs: whole('runs', values.runs),
     seconds: whole('seconds', values.seconds),
-    seed: values.seed === undefined ? 1 : whole('seed', values.seed),
+    seed: values.seed === undefined ? nextSeed() : whole('seed', values.seed),
+    isRecorded: !values.unrecorded,
   };
 }
+
+const nextSeed = (): number => Math.max(0, ...readRuns(PAGE).map(({ seed }) => seed)) + 1;
 
 async function main(): Promise<number> {
   const wish = readWish();
@@ -59,6 +66,9 @@ async function main(): Promise<number> {
       await rig.bringToRest();
       const outcome = await runPlan(rig, plan);
       report(plan, outcome);
+      const row = rowOf(plan, outcome);
+      print(`  ${JSON.stringify(row)}`);
+      if (wish.isRecorded) appendRun(PAGE, row);
       totals[outcome.violations.length === 0 ? 'passed' : 'failed'] += 1;
     }
   } finally {
@@ -70,6 +80,27 @@ async function main(): Promise<number> {
     writeFileSync(join(parent, 'report.json'), JSON.stringify(report_));
   }
   return totals.failed === 0 ? 0 : 1;
+}
+
+function rowOf(plan: RunPlan, { record, violations, logins }: RunOutcome): RunRow {
+  const { faults, operations, ledger, actions, mail } = record;
+  const count = (names: readonly string[]): Record<string, number> =>
+    Object.fromEntries(
+      [...Map.groupBy(names, (name) => name)].map(([name, all]) => [name, all.length]),
+    );
+  const secs = (record.healedAtMs - record.startedAtMs) / 1000;
+  return {
+    seed: plan.seed,
+    seconds: plan.seconds,
+    loginsPerSec: Math.round((logins.attempts / Math.max(1, secs)) * 10) / 10,
+    failedShare: Math.round(logins.failedShare * 1000) / 1000,
+    faults: count(faults.filter(({ problem }) => problem === null).map(({ kind }) => kind)),
+    actions: actions.length,
+    operations: count(operations.map(({ state }) => state)),
+    moves: ledger.filter(({ state }) => state === 'confirmed').length,
+    deliveries: mail.accepted,
+    violations: violations.length,
+  };
 }
 
 function report(plan: RunPlan, { record, violations }: RunOutcome): void {
