@@ -24,6 +24,8 @@ export interface CounterSeries {
 /** Samples appear after their scrape is over: what is asked again overlaps by so many scrapes. */
 const OVERLAP_SCRAPES = 2;
 const LEAST_OVERLAP_SECS = 5;
+/** Proxies are scraped one after the other, each at its own moment. */
+const FRESH_SCRAPES = 2;
 
 interface Known {
   readonly labels: Readonly<Record<string, string>>;
@@ -105,27 +107,25 @@ export class ProxyHistory {
     return found;
   }
 
-  /** There are counters, and not one says which Backend it counts: nothing can be judged by them. */
+  /** Counters are scraped, and not one says which Backend it counts: nothing can be judged by them. */
   isEveryTargetMissing(): boolean {
-    const all = [...this.#known.values()].filter(({ labels }) => labels['__name__'] !== 'up');
-    return all.length > 0 && all.every(({ labels }) => (labels[LABELS.target] ?? '') === '');
+    const fresh = this.#freshCounters();
+    return fresh.length > 0 && fresh.every(({ labels }) => (labels[LABELS.target] ?? '') === '');
   }
 
   /** A counter whose newest value is no number, by name; null: none. */
   spoiltCounter(): string | null {
-    for (const { labels, times, values } of this.#known.values()) {
-      const newest = values.at(-1);
-      if (labels['__name__'] === 'up' || newest === undefined || isCount(newest)) continue;
-      // One that ended long ago, as its proxy did, spoils nothing.
-      if ((times.at(-1) ?? 0) >= this.#newestScrapeSecs()) return labels['__name__'] ?? '';
-    }
-    return null;
+    const spoilt = this.#freshCounters().find(({ values }) => !isCount(values.at(-1) ?? 0));
+    return spoilt?.labels['__name__'] ?? null;
   }
 
-  #newestScrapeSecs(): number {
+  /** Those of the newest scrapes. One that ended, as its proxy did, says nothing of the present. */
+  #freshCounters(): Known[] {
     const scrapes = this.scrapes();
-    return (
-      Math.min(...scrapes.map(({ times }) => times.at(-1) ?? 0)) - 2 * (intervalOf(scrapes) ?? 0)
+    const newestSecs = Math.max(...scrapes.map(({ times }) => times.at(-1) ?? 0));
+    const sinceSecs = newestSecs - FRESH_SCRAPES * (intervalOf(scrapes) ?? 0);
+    return [...this.#known.values()].filter(
+      ({ labels, times }) => labels['__name__'] !== 'up' && (times.at(-1) ?? 0) >= sinceSecs,
     );
   }
 }

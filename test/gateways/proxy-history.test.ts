@@ -124,6 +124,16 @@ describe('ProxyHistory', () => {
     expect([...history.scrapesByProxy().keys()]).toEqual(['p2']);
   });
 
+  it('knows that no counter names its Backend any more, whatever former ones did', () => {
+    const [up, counter] = scrapedUntil(200) as [Series, Series];
+    const unlabelled = { ...counter, labels: labels(counters.loginSucceeded, 'p1') };
+    const history = newHistory();
+    history.take(answer([up, counter], 150, KEPT_SECS), 150);
+    expect(history.isEveryTargetMissing()).toBe(false);
+    history.take(answer([up, unlabelled], 170, 20), 170);
+    expect(history.isEveryTargetMissing()).toBe(true);
+  });
+
   it('names a counter whose newest value is no number, for as long as its proxy is scraped', () => {
     const [up, counter] = scrapedUntil(100) as [Series, Series];
     const spoilt = { ...counter, values: [...counter.values.slice(0, -1), Number.NaN] };

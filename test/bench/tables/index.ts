@@ -1,8 +1,15 @@
 /** Every table of `npm run bench`, in the order of docs/performance.md. */
 import type { BenchTable } from '../bench-table.ts';
 import { countsTable } from './counts.ts';
+import { cycleTable } from './cycle.ts';
 import { decide } from './decide.ts';
 import { directorTable } from './director.ts';
 import { evacuateTable } from './evacuate.ts';
 
-export const TABLES: readonly BenchTable[] = [evacuateTable, directorTable, decide, countsTable];
+export const TABLES: readonly BenchTable[] = [
+  evacuateTable,
+  directorTable,
+  decide,
+  countsTable,
+  cycleTable,
+];

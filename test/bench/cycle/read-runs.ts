@@ -1,0 +1,84 @@
+/** What Temporal remembers of the runs of a site: how long each took, and the largest payload of all. */
+import { Client, Connection } from '@temporalio/client';
+import { DATA_CONVERTER, payloadCodec } from '../../../platform/payload-codec.ts';
+import { taskIdOf } from '../../../workflows/contract.ts';
+
+export interface Run {
+  readonly workflowType: string;
+  readonly workflowId: string;
+  readonly runId: string;
+  readonly status: string;
+  readonly startedAtMs: number;
+  /** Null: it still runs. */
+  readonly endedAtMs: number | null;
+}
+
+export interface LargestPayload {
+  readonly bytes: number;
+  readonly workflowType: string;
+  /** Before it was compressed. */
+  readonly plainBytes: number;
+}
+
+export interface TemporalReader {
+  /** Of any workflow that was started since then. */
+  readRuns(sinceMs: number): Promise<Run[]>;
+  largestPayload(runs: readonly Run[]): Promise<LargestPayload>;
+  /** Starts of the health check that did not happen, ever. */
+  countMissed(siteName: string): Promise<number>;
+  close(): Promise<void>;
+}
+
+export async function openTemporalReader(address: string): Promise<TemporalReader> {
+  const connection = await Connection.connect({ address });
+  const client = new Client({ connection, dataConverter: DATA_CONVERTER });
+  return {
+    readRuns: async (sinceMs) => {
+      const runs: Run[] = [];
+      const query = `StartTime >= '${new Date(sinceMs).toISOString()}'`;
+      for await (const run of client.workflow.list({ query })) {
+        runs.push({
+          workflowType: run.type,
+          workflowId: run.workflowId,
+          runId: run.runId,
+          status: run.status.name,
+          startedAtMs: run.startTime.getTime(),
+          endedAtMs: run.closeTime?.getTime() ?? null,
+        });
+      }
+      return runs;
+    },
+    largestPayload: async (runs) => {
+      let largest: LargestPayload = { bytes: 0, workflowType: '', plainBytes: 0 };
+      for (const { workflowId, runId, workflowType } of runs) {
+        const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+        for (const payload of payloadsIn(history)) {
+          const bytes = payload.data.length;
+          if (bytes <= largest.bytes) continue;
+          const [plain] = await payloadCodec.decode([payload]);
+          largest = { bytes, workflowType, plainBytes: plain?.data?.length ?? bytes };
+        }
+      }
+      return largest;
+    },
+    countMissed: async (siteName) => {
+      const id = taskIdOf(siteName, 'check_backend_health');
+      const { info } = await client.schedule.getHandle(id).describe();
+      return info.numActionsMissedCatchupWindow + info.numActionsSkippedOverlap;
+    },
+    close: () => connection.close(),
+  };
+}
+
+interface FoundPayload {
+  readonly metadata: Record<string, Uint8Array>;
+  readonly data: Uint8Array;
+}
+
+/** Wherever in an event they stand. */
+function payloadsIn(value: unknown): FoundPayload[] {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return [];
+  const { metadata, data } = value as Partial<FoundPayload>;
+  if (metadata !== undefined && data instanceof Uint8Array) return [{ metadata, data }];
+  return Object.values(value).flatMap(payloadsIn);
+}
