@@ -12,7 +12,7 @@ import type { Feature, FeatureSettings, FeatureState } from '../workflows/domain
 import type { SiteMetrics } from '../workflows/domain/metrics.ts';
 import type { Operation } from '../workflows/domain/operation.ts';
 import type { Site } from '../workflows/domain/site.ts';
-import { resolveFeatures } from '../workflows/policy/resolve-feature.ts';
+import { differingFeatures, resolveFeatures } from '../workflows/policy/resolve-feature.ts';
 import type { ActivityContext, SharedLooks } from './context.ts';
 import { readSwitches } from './read-flags.ts';
 import { readSiteMetrics } from './site-metrics.ts';
@@ -118,7 +118,11 @@ function gatherFacts(backend: Backend, readings: Readings): BackendFacts {
     load: readings.metrics.load[backend.host] ?? null,
     memory: readings.memories.find((each) => each.backendId === backend.id) ?? null,
     operation: operation === undefined ? null : toRunning(operation),
-    features: differingFeatures(backend, readings),
+    features: differingFeatures(
+      readings.switches.flags,
+      { siteId: readings.site.id, backendId: backend.id, nowMs: readings.takenAtMs },
+      readings.features,
+    ),
   };
 }
 
@@ -133,19 +137,4 @@ function toRunning(operation: Operation): RunningOperation {
     createdAtMs: operation.createdAtMs,
     updatedAtMs: operation.updatedAtMs,
   };
-}
-
-function differingFeatures(
-  backend: Backend,
-  readings: Readings,
-): Partial<Record<Feature, FeatureState>> {
-  const own = resolveFeatures(readings.switches.flags, {
-    siteId: readings.site.id,
-    backendId: backend.id,
-    nowMs: readings.takenAtMs,
-  });
-  const differing = Object.entries(own).filter(
-    ([feature, state]) => readings.features[feature as Feature] !== state,
-  );
-  return Object.fromEntries(differing);
 }

@@ -13,15 +13,15 @@ import { requestOf } from './request-of.ts';
 export async function rebalanceSites(_input: TaskInput): Promise<void> {
   await runOnce('rebalance_sites', async () => {
     const { snapshotId, snapshot } = await taskActivities.takeSnapshot();
-    const { decision } = planRebalance(snapshot);
+    const { decisions } = planRebalance(snapshot);
     const recorded = await taskActivities.recordDecisions({
       task: 'rebalance_sites',
       snapshotId,
       takenAtMs: snapshot.takenAtMs,
-      decisions: [decision],
+      decisions,
       verdicts: [],
     });
-    const outcomes: Record<string, number> = { decisions: 1 };
+    const outcomes: Record<string, number> = { decisions: decisions.length };
     for (const each of recorded) {
       const outcome = await move(snapshot, each);
       outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;

@@ -69,6 +69,14 @@ describe('chooseUsers', () => {
     expect(chosen.chunks).toEqual([{ targetId: 'a', usernames: ['cold', 'never'] }]);
   });
 
+  it('passes over users in cool time where only a number of users is wanted', () => {
+    const page = [aUser('hot', 1), aUser('warm', 59), aUser('cold', 60), aUser('never')];
+    const rule = aRule({ a: 2 }, { minLastMovedSecs: 60, arePassedOver: true });
+    const chosen = chooseUsers(page, rule, NOW_MS);
+    expect(chosen.chunks).toEqual([{ targetId: 'a', usernames: ['cold', 'never'] }]);
+    expect(chosen.skipped).toEqual([]);
+  });
+
   it('knows no cool time where none is set', () => {
     expect(isCooling(aUser('hot', 0), null, NOW_MS)).toBe(false);
     expect(isCooling(aUser('hot', 0), 0, NOW_MS)).toBe(false);

@@ -81,6 +81,7 @@ export async function planNext(mover: Mover): Promise<void> {
     rule: {
       quotas: quotas.map(({ backendId, users: share }) => ({ backendId, users: share })),
       minLastMovedSecs: request.minLastMovedSecs,
+      arePassedOver: request.maxUsers !== null,
       chunkSize: chunkSizeOf(users, mover.inbox.speedPercent),
     },
   });

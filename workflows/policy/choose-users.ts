@@ -6,6 +6,11 @@ export interface SelectionRule {
   readonly quotas: readonly { readonly backendId: string; readonly users: number }[];
   /** Users moved less than this many seconds ago stay; null: no cool time. */
   readonly minLastMovedSecs: number | null;
+  /**
+   * True: only so many users are wanted, whoever they are, so those in cool time are passed over. False: all
+   * are wanted, so each of them is in the books, with the reason why it stays.
+   */
+  readonly arePassedOver?: boolean;
   readonly chunkSize: number;
 }
 
@@ -33,9 +38,10 @@ export function chooseUsers(
   const skipped: { username: string; reason: LedgerReason }[] = [];
   const movable: string[] = [];
   for (const user of page) {
-    if (isCooling(user, rule.minLastMovedSecs, nowMs)) {
+    if (!isCooling(user, rule.minLastMovedSecs, nowMs)) movable.push(user.username);
+    else if (rule.arePassedOver !== true) {
       skipped.push({ username: user.username, reason: 'CoolTime' });
-    } else movable.push(user.username);
+    }
   }
   const quotas = rule.quotas.map((quota) => ({ ...quota }));
   const chunks: ChosenChunk[] = [];

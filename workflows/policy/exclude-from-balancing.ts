@@ -1,4 +1,5 @@
 import type { BackendFacts, ClusterSnapshot, HealthVerdict } from '../domain/cluster-snapshot.ts';
+import { isFailing } from './assess-health.ts';
 import { featureAt } from './guard-operations.ts';
 
 /** Why a Backend takes no part in balancing, each a documented exclusion or ours. */
@@ -12,9 +13,12 @@ export const BALANCING_EXCLUSIONS = [
   'Failing',
   'DoveadmUnreachable',
   'OperationRunning',
+  'OperatorHold',
   'NotMeasured',
 ] as const;
 export type BalancingExclusion = (typeof BALANCING_EXCLUSIONS)[number];
+
+const WAITING: readonly BalancingExclusion[] = ['CoolTime', 'DoveadmUnreachable', 'OperatorHold'];
 
 /** The documented exclusions in the documented order, then ours; null: it takes part. */
 export function excludeFromBalancing(
@@ -22,19 +26,42 @@ export function excludeFromBalancing(
   facts: BackendFacts,
   verdict: HealthVerdict,
 ): BalancingExclusion | null {
-  const { settings, takenAtMs } = snapshot;
+  return excludeAsSet(snapshot, facts) ?? excludeAsFound(snapshot, facts, verdict);
+}
+
+/** By what operators set. */
+function excludeAsSet(snapshot: ClusterSnapshot, facts: BackendFacts): BalancingExclusion | null {
   if (facts.status === 'offline') return 'Offline';
   if (facts.status === 'standby') return 'Standby';
   if (facts.loadFactor <= 0) return 'LoadFactorZero';
-  if (featureAt(snapshot, facts, 'BackendLoadBalancing') === 'disabled') {
-    return 'FeatureDisabledAtBackend';
-  }
+  const state = featureAt(snapshot, facts, 'BackendLoadBalancing');
+  return state === 'disabled' ? 'FeatureDisabledAtBackend' : null;
+}
+
+/** By what is the matter right now. */
+function excludeAsFound(
+  { settings, takenAtMs }: ClusterSnapshot,
+  facts: BackendFacts,
+  verdict: HealthVerdict,
+): BalancingExclusion | null {
   const lastMs = facts.memory?.lastBalancedAtMs ?? null;
   const coolMs = settings.loadBalanceBackendCoolTimeSecs * 1000;
   if (lastMs !== null && takenAtMs - lastMs < coolMs) return 'CoolTime';
   if (facts.load === null) return 'NotMeasured';
   if (facts.load.samples < settings.loadBalanceMinSamples) return 'TooFewSamples';
-  if (verdict === 'critical' || verdict === 'degraded') return 'Failing';
+  if (isFailing(verdict)) return 'Failing';
   if (!facts.isDoveadmReachable) return 'DoveadmUnreachable';
-  return facts.operation === null ? null : 'OperationRunning';
+  if (facts.operation !== null) return 'OperationRunning';
+  const holdUntilMs = facts.memory?.operatorHoldUntilMs ?? null;
+  return holdUntilMs !== null && holdUntilMs > takenAtMs ? 'OperatorHold' : null;
+}
+
+/**
+ * Who is left out only for the moment still carries its load: it is neither source nor target, but the others
+ * are compared with it too. Without it the rest of the site would be levelled out by itself, and moved again
+ * as soon as it is back.
+ */
+export function isCompared(exclusion: BalancingExclusion | null, facts: BackendFacts): boolean {
+  if (exclusion === 'OperationRunning') return facts.operation?.cause === 'rebalance';
+  return exclusion === null || WAITING.includes(exclusion);
 }

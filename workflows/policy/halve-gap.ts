@@ -14,7 +14,11 @@ export interface Pair {
   readonly delta: number;
 }
 
-/** Aims to halve the gap, averaged over the metrics; at most HOST_LOAD_BALANCE_MOVE_RATIO of the source. */
+/**
+ * Aims to halve the gap of the metric in the middle; at most HOST_LOAD_BALANCE_MOVE_RATIO of the source. Two of
+ * three metrics have to say that the source is the more loaded one: caches keep what belonged to users who
+ * are gone, and on a large site one metric alone makes a score that is far out.
+ */
 export function usersToMove(
   source: Candidate,
   target: Candidate,
@@ -29,9 +33,11 @@ export function usersToMove(
     const gap = relativeFrom - to / target.loadFactor;
     shares.push(gap / (relativeFrom * (1 + capacityRatio)));
   }
-  if (shares.length === 0) return 0;
-  const mean = shares.reduce((a, b) => a + b, 0) / shares.length;
-  const share = Math.min(settings.loadBalanceMoveRatio, Math.max(0, mean / 2));
+  shares.sort((a, b) => a - b);
+  const middle = shares[Math.floor((shares.length - 1) / 2)] ?? 0;
+  // The two by themselves would be even enough for the metric not to score at all.
+  if (middle < settings.loadBalanceMinSpread) return 0;
+  const share = Math.min(settings.loadBalanceMoveRatio, middle / 2);
   return Math.floor((source.facts.userCount ?? 0) * share);
 }
 

@@ -1,14 +1,31 @@
+import { assert } from '../domain/assert.ts';
 import type { BackendFacts, ClusterSnapshot } from '../domain/cluster-snapshot.ts';
 import { newDecision, type Decision, type DecisionKind, type Reason } from '../domain/decision.ts';
-import { judgeBackends } from './decide-backend-health.ts';
-import { excludeFromBalancing, type BalancingExclusion } from './exclude-from-balancing.ts';
+import { judgeBackends, type JudgedBackend } from './decide-backend-health.ts';
+import {
+  excludeFromBalancing,
+  isCompared,
+  type BalancingExclusion,
+} from './exclude-from-balancing.ts';
 import { featureAt } from './guard-operations.ts';
 import { project, spreadPercent, usersToMove, type Candidate, type Pair } from './halve-gap.ts';
 import { scoreLoad } from './score-load.ts';
 
+export interface Scored {
+  readonly candidate: Candidate;
+  readonly score: number;
+}
+
+export interface ScoredSite {
+  readonly compared: readonly Scored[];
+  readonly eligible: readonly Scored[];
+  readonly excluded: readonly { readonly host: string; readonly exclusion: BalancingExclusion }[];
+}
+
 export interface BalancingView {
-  readonly decision: Decision;
-  /** By host, of the eligible. */
+  /** One; two where the best pair is only on DryRun and others may be balanced meanwhile. */
+  readonly decisions: readonly Decision[];
+  /** By host, of those that are compared. */
   readonly scores: Readonly<Record<string, number>>;
   readonly excluded: readonly { readonly host: string; readonly exclusion: BalancingExclusion }[];
 }
@@ -21,7 +38,7 @@ export interface BalancingView {
  */
 export function planRebalance(snapshot: ClusterSnapshot): BalancingView {
   const nothing = (reason: Reason, fields: Partial<Decision> = {}): BalancingView => ({
-    decision: rebalanceDecision('nothing', reason, fields),
+    decisions: [rebalanceDecision('nothing', reason, fields)],
     scores: {},
     excluded: [],
   });
@@ -33,15 +50,50 @@ export function planRebalance(snapshot: ClusterSnapshot): BalancingView {
       limitingSetting: 'HOST_FAILURE_BACKEND_NUM_THRESHOLD',
     });
   }
+  const site = scoreSite(snapshot, judged);
+  const decisions = [decidePair(snapshot, site)];
+  if (decisions[0]?.isDryRun === true && snapshot.features.BackendLoadBalancing === 'enabled') {
+    // Nothing ever comes of this pair: the rest of the site must not wait for it.
+    const eligible = site.eligible.filter(
+      ({ candidate }) => featureAt(snapshot, candidate.facts, 'BackendLoadBalancing') === 'enabled',
+    );
+    const others = decidePair(snapshot, { ...site, eligible });
+    if (others.kind === 'rebalance') decisions.push(others);
+  }
+  const { compared, excluded } = site;
+  const byHost = compared.map(({ candidate, score }) => [candidate.facts.host, roundScore(score)]);
+  return { decisions, scores: Object.fromEntries(byHost) as Record<string, number>, excluded };
+}
+
+/** Who is compared, who of them may give or take, and who takes no part for which reason. */
+export function scoreSite(snapshot: ClusterSnapshot, judged: readonly JudgedBackend[]): ScoredSite {
   const excluded: { host: string; exclusion: BalancingExclusion }[] = [];
   const candidates: Candidate[] = [];
+  const taking = new Set<Candidate>();
   for (const { facts, health } of judged) {
     const exclusion = excludeFromBalancing(snapshot, facts, health.verdict);
-    if (exclusion === null) candidates.push(toCandidate(facts));
-    else excluded.push({ host: facts.host, exclusion });
+    if (exclusion !== null) excluded.push({ host: facts.host, exclusion });
+    if (!isCompared(exclusion, facts)) continue;
+    const candidate = toCandidate(facts);
+    candidates.push(candidate);
+    if (exclusion === null) taking.add(candidate);
   }
-  const { decision, scores } = decidePair(snapshot, candidates);
-  return { decision, scores, excluded };
+  const { scores } = scoreLoad(candidates, snapshot.settings);
+  const compared = candidates.map((candidate, index) => ({ candidate, score: scores[index] ?? 0 }));
+  const eligible = compared.filter(({ candidate }) => taking.has(candidate));
+  return { compared, eligible, excluded };
+}
+
+/** How many take part, and how many do not for each reason. */
+function countExclusions(
+  eligible: number,
+  excluded: readonly { readonly exclusion: BalancingExclusion }[],
+): Record<string, number> {
+  const counts: Record<string, number> = { eligible };
+  for (const { exclusion } of excluded) {
+    counts[`excluded${exclusion}`] = (counts[`excluded${exclusion}`] ?? 0) + 1;
+  }
+  return counts;
 }
 
 function findHold(
@@ -58,82 +110,81 @@ function findHold(
 
 function decidePair(
   snapshot: ClusterSnapshot,
-  candidates: readonly Candidate[],
-): { decision: Decision; scores: Record<string, number> } {
+  { compared, eligible, excluded }: ScoredSite,
+): Decision {
   const { settings } = snapshot;
-  if (candidates.length < 2) {
-    const numbers = { eligible: candidates.length };
-    return { decision: rebalanceDecision('nothing', 'TooFewEligible', { numbers }), scores: {} };
-  }
-  const { scores } = scoreLoad(candidates, settings);
-  const byHost = Object.fromEntries(
-    candidates.map(({ facts }, index) => [facts.host, round(scores[index] ?? 0)]),
-  );
-  const answer = (
-    kind: DecisionKind,
-    reason: Reason,
-    fields: Partial<Decision>,
-  ): { decision: Decision; scores: Record<string, number> } => ({
-    decision: rebalanceDecision(kind, reason, fields),
-    scores: byHost,
-  });
-  const pair = mostAndLeast(candidates, scores);
+  const counts = countExclusions(eligible.length, excluded);
+  if (eligible.length < 2)
+    return rebalanceDecision('nothing', 'TooFewEligible', { numbers: counts });
   const threshold = settings.loadBalanceScoreDeltaThresholdRatio;
-  const measured = {
-    scoreDelta: round(pair.delta),
-    threshold,
-    sourceScore: round(pair.sourceScore),
-    targetScore: round(pair.targetScore),
-  };
+  const pairs = pairsOf(eligible).filter(({ delta }, rank) => rank === 0 || delta > threshold);
+  const [first] = pairs;
+  assert(first !== undefined, 'two Backends are a pair');
   const limitingSetting = 'HOST_LOAD_BALANCE_SCORE_DELTA_THRESHOLD_RATIO';
-  if (pair.delta <= threshold) {
-    return answer('nothing', 'BelowThreshold', { numbers: measured, limitingSetting });
-  }
-  const users = usersToMove(pair.source, pair.target, settings);
-  const projected = users === 0 ? null : project(candidates, pair, users, settings);
-  if (projected === null || !projected.isBetter) {
-    return answer('nothing', 'CannotImprove', { numbers: { ...measured, users } });
-  }
-  const states = [pair.source, pair.target].map(({ facts }) =>
-    featureAt(snapshot, facts, 'BackendLoadBalancing'),
-  );
-  return answer('rebalance', 'ScoreDelta', {
-    hosts: [pair.source.facts.host, pair.target.facts.host],
-    backendId: pair.source.facts.id,
-    detail: pair.target.facts.id,
-    isDryRun: states.includes('dryRun'),
-    numbers: {
-      ...measured,
-      users,
-      projectedSourceScore: round(projected.sourceScore),
-      projectedTargetScore: round(projected.targetScore),
-      spreadPercent: round(spreadPercent(candidates)),
-      projectedSpreadPercent: round(projected.spreadPercent),
-    },
-    limitingSetting,
+  const candidates = compared.map(({ candidate }) => candidate);
+  const measured = (pair: Pair): Record<string, number> => ({
+    scoreDelta: roundScore(pair.delta),
+    threshold,
+    sourceScore: roundScore(pair.sourceScore),
+    targetScore: roundScore(pair.targetScore),
+    spreadPercent: roundScore(spreadPercent(candidates)),
+    ...counts,
   });
-}
-
-/** Ties go to the first by host, so that the order in which Backends are read changes nothing. */
-function mostAndLeast(candidates: readonly Candidate[], scores: readonly number[]): Pair {
-  const sorted = candidates
-    .map((candidate, index) => ({ candidate, score: scores[index] ?? 0 }))
-    .sort(
-      (a, b) => b.score - a.score || (a.candidate.facts.host < b.candidate.facts.host ? -1 : 1),
+  if (first.delta <= threshold) {
+    const fields = { numbers: measured(first), limitingSetting };
+    return rebalanceDecision('nothing', 'BelowThreshold', fields);
+  }
+  for (const pair of pairs) {
+    const users = usersToMove(pair.source, pair.target, settings);
+    const projected = users === 0 ? null : project(candidates, pair, users, settings);
+    if (projected === null || !projected.isBetter) continue;
+    const states = [pair.source, pair.target].map(({ facts }) =>
+      featureAt(snapshot, facts, 'BackendLoadBalancing'),
     );
-  const most = sorted[0];
-  const least = sorted.at(-1);
-  if (most === undefined || least === undefined) throw new Error('a pair needs two Backends');
-  return {
-    source: most.candidate,
-    target: least.candidate,
-    sourceScore: most.score,
-    targetScore: least.score,
-    delta: most.score - least.score,
-  };
+    const numbers = {
+      ...measured(pair),
+      users,
+      projectedSourceScore: roundScore(projected.sourceScore),
+      projectedTargetScore: roundScore(projected.targetScore),
+      projectedScoreDelta: roundScore(projected.sourceScore - projected.targetScore),
+      projectedSpreadPercent: roundScore(projected.spreadPercent),
+    };
+    return rebalanceDecision('rebalance', 'ScoreDelta', {
+      hosts: [pair.source.facts.host, pair.target.facts.host],
+      backendId: pair.source.facts.id,
+      detail: pair.target.facts.id,
+      isDryRun: states.includes('dryRun'),
+      numbers,
+      limitingSetting,
+    });
+  }
+  const users = usersToMove(first.source, first.target, settings);
+  return rebalanceDecision('nothing', 'CannotImprove', { numbers: { ...measured(first), users } });
 }
 
-function toCandidate(facts: BackendFacts): Candidate {
+/** Rounded as decisions show them. */
+export const roundScore = (score: number): number => Math.round(score * 1000) / 1000;
+
+/**
+ * Each with the least loaded one, the most loaded first: where it cannot be helped, the next may. Ties go to
+ * the first by host, so that the order in which Backends are read changes nothing.
+ */
+export function pairsOf(scored: readonly Scored[]): Pair[] {
+  const sorted = [...scored].sort(
+    (a, b) => b.score - a.score || (a.candidate.facts.host < b.candidate.facts.host ? -1 : 1),
+  );
+  const least = sorted.pop();
+  if (least === undefined) return [];
+  return sorted.map(({ candidate, score }) => ({
+    source: candidate,
+    target: least.candidate,
+    sourceScore: score,
+    targetScore: least.score,
+    delta: score - least.score,
+  }));
+}
+
+export function toCandidate(facts: BackendFacts): Candidate {
   const { load } = facts;
   return {
     facts,
@@ -152,8 +203,4 @@ function rebalanceDecision(
   fields: Partial<Decision>,
 ): Decision {
   return newDecision('rebalance_sites', kind, reason, fields);
-}
-
-function round(score: number): number {
-  return Math.round(score * 1000) / 1000;
 }

@@ -54,6 +54,16 @@ export function resolveFeatures(
   return Object.fromEntries(states) as Record<Feature, FeatureState>;
 }
 
+/** The states at a Backend that are others than the site's. */
+export function differingFeatures(
+  flags: FeatureSettings,
+  place: FeaturePlace,
+  ofSite: Readonly<Record<Feature, FeatureState>>,
+): Partial<Record<Feature, FeatureState>> {
+  const own = Object.entries(resolveFeatures(flags, place));
+  return Object.fromEntries(own.filter(([feature, state]) => ofSite[feature as Feature] !== state));
+}
+
 function resolveAlone(
   settings: readonly FeatureSetting[],
   feature: Feature,
