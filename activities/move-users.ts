@@ -11,12 +11,11 @@ import { withHeartbeat } from './heartbeat.ts';
 import { readKnownBackend } from './known-backend.ts';
 import { moveChunk, type MoveChunkInput, type MovedChunk } from './move-chunk.ts';
 import { planRound, type PlannedRound, type PlanRoundInput } from './plan-round.ts';
+import { probeBackends } from './probe-backends.ts';
 import { readHomeSite } from './read-cluster.ts';
 import { readSwitches } from './read-flags.ts';
 import { createFindSilence } from './source-silence.ts';
 import { countUsersOf } from './user-counts.ts';
-
-const DOVEADM_TIMEOUT_MS = 1_500;
 
 /** Everything that a mover reads again before each round. */
 export interface MoveSituation {
@@ -69,11 +68,15 @@ async function readSituation(context: ActivityContext, sourceId: string): Promis
     store.readChunksInFlight(config.site),
     store.listOpenOperations(config.site),
   ]);
-  const [userCounts, sourceUsers] = await Promise.all([
+  const [userCounts, sourceUsers, reachable] = await Promise.all([
     countUsersOf(context, backends),
     context.geodb.countUsers(sourceId),
+    probeBackends(
+      context,
+      backends.filter(({ id }) => id !== sourceId),
+    ),
   ]);
-  const candidates = backends.map(async (backend): Promise<TargetCandidate> => {
+  const candidates = backends.map((backend): TargetCandidate => {
     const inflow = chunks.filter((chunk) => chunk.targetId === backend.id);
     const isEmptying = operations.some(
       ({ sourceId: from, kind }) =>
@@ -85,9 +88,7 @@ async function readSituation(context: ActivityContext, sourceId: string): Promis
       status: backend.status,
       loadFactor: backend.loadFactor,
       verdict: memories.find((each) => each.backendId === backend.id)?.verdict ?? 'unknown',
-      isDoveadmReachable:
-        backend.id !== sourceId &&
-        (await context.doveadm.isAnswering(backend.host, DOVEADM_TIMEOUT_MS)),
+      isDoveadmReachable: reachable.has(backend.host),
       isBeingEmptied: isEmptying,
       userCount: userCounts.get(backend.id) ?? 0,
       inflow: inflow.reduce((sum, chunk) => sum + chunk.remaining, 0),
@@ -99,6 +100,6 @@ async function readSituation(context: ActivityContext, sourceId: string): Promis
     automation: switches.automation,
     features: resolveFeatures(switches.flags, { siteId: site.id, backendId: sourceId, nowMs }),
     settings: config.policy,
-    candidates: await Promise.all(candidates),
+    candidates,
   };
 }

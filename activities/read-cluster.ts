@@ -14,12 +14,11 @@ import type { Operation } from '../workflows/domain/operation.ts';
 import type { Site } from '../workflows/domain/site.ts';
 import { resolveFeatures } from '../workflows/policy/resolve-feature.ts';
 import type { ActivityContext } from './context.ts';
+import { probeBackends } from './probe-backends.ts';
 import { readSwitches } from './read-flags.ts';
 import { readSiteMetrics } from './site-metrics.ts';
 import { ownsSite } from './site-owner.ts';
 import { countUsersOf } from './user-counts.ts';
-
-const DOVEADM_TIMEOUT_MS = 1_500;
 
 export interface ReadClusterActivities {
   /** Reads and stores the snapshot of this site; its metrics come straight from Prometheus. */
@@ -65,7 +64,7 @@ async function readSnapshot(context: ActivityContext): Promise<ClusterSnapshot> 
   ]);
   const [userCounts, reachable] = await Promise.all([
     countUsersOf(context, backends),
-    findReachable(context, backends),
+    probeBackends(context, backends),
   ]);
   const features = resolveFeatures(switches.flags, {
     siteId: site.id,
@@ -87,19 +86,6 @@ async function readSnapshot(context: ActivityContext): Promise<ClusterSnapshot> 
       .sort((a, b) => (a.host < b.host ? -1 : 1))
       .map((backend) => gatherFacts(backend, { ...facts, userCounts, reachable })),
   };
-}
-
-async function findReachable(
-  context: ActivityContext,
-  backends: readonly Backend[],
-): Promise<Set<string>> {
-  const answers = await Promise.all(
-    backends.map(async ({ host }) => ({
-      host,
-      isAnswering: await context.doveadm.isAnswering(host, DOVEADM_TIMEOUT_MS),
-    })),
-  );
-  return new Set(answers.filter((each) => each.isAnswering).map((each) => each.host));
 }
 
 interface Readings {

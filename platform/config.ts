@@ -30,7 +30,10 @@ export interface Config {
   readonly redis: { readonly url: string };
   readonly prometheus: { readonly url: string };
   readonly temporal: { readonly address: string; readonly namespace: string };
-  readonly doveadm: DoveadmConfig;
+  readonly doveadm: DoveadmConfig & {
+    /** A name that cannot be resolved is forgiven for so long. */
+    readonly nameGraceSecs: number;
+  };
   readonly proxyHosts: readonly string[];
   readonly http: Listen & {
     /** Without a trailing slash. */
@@ -140,6 +143,7 @@ function toConfig(values: Values, nullable: Nullable): Config {
       port: values.DOVEADM_PORT,
       apiKey: nullable.DOVEADM_API_KEY,
       hostAddresses: values.HOST_ADDRESSES,
+      nameGraceSecs: values.BACKEND_REACHABILITY_NAME_RESOLUTION_FAILURE_DURATION_ALLOWED_SECS,
     },
     proxyHosts: values.PROXY_HOSTS,
     http: {

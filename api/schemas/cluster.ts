@@ -3,6 +3,7 @@ import { z } from '@hono/zod-openapi';
 import { BACKEND_STATUSES } from '../../workflows/domain/backend.ts';
 import { HEALTH_VERDICTS } from '../../workflows/domain/cluster-snapshot.ts';
 import { LEDGER_STATES } from '../../workflows/domain/user-move.ts';
+import { BackendBalanceView } from './balancing.ts';
 import { DecisionView } from './decision.ts';
 import { EffectiveFeature } from './feature.ts';
 import { nextCursor } from './problem.ts';
@@ -52,6 +53,17 @@ export const LoadView = z
   })
   .openapi('Load');
 
+export const DoveadmView = z
+  .object({
+    isReachable: z.boolean().openapi({
+      description: 'Whether this controller reaches it: else it is no target of moves.',
+    }),
+    failure: z.string().nullable().openapi({ description: 'Of the last look; null: it answered.' }),
+    sinceMs: z.int(),
+    checkedAtMs: z.int(),
+  })
+  .openapi('DoveadmReachability');
+
 export const BackendView = z
   .object({
     id: z.string(),
@@ -75,6 +87,8 @@ export const BackendView = z
       description: 'Over HOST_FAILURE_CRITICAL_WINDOW_SECS; null: no series, or blind.',
     }),
     load: orNull(LoadView),
+    balancing: orNull(BackendBalanceView).openapi({ description: 'null: of another site.' }),
+    doveadm: orNull(DoveadmView).openapi({ description: 'null: nobody looked yet.' }),
     isOfflineByController: z.boolean(),
     operatorHoldUntilMs: z
       .int()

@@ -91,4 +91,12 @@ export const MIGRATIONS: readonly Migration[] = [
          PRIMARY KEY ((actor, key)))`,
     ],
   },
+  {
+    version: 5,
+    name: 'reachability of Backends',
+    cql: [
+      // One row a site: it is read and written as a whole, every few seconds.
+      `CREATE TABLE IF NOT EXISTS {ks}.backend_reachability (site text PRIMARY KEY, body text)`,
+    ],
+  },
 ];
