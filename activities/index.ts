@@ -10,7 +10,7 @@ import { createReadCluster, type ReadClusterActivities } from './read-cluster.ts
 import { createReadMetrics, type ReadMetricsActivities } from './read-metrics.ts';
 import { createReadMoves, type ReadMovesActivities } from './read-moves.ts';
 import { createRecordDecision, type RecordDecisionActivities } from './record-decision.ts';
-import { createFindReachable } from './reachable-hosts.ts';
+import { createFindReachable } from './probe-backends.ts';
 import { mapFailures } from './to-failure.ts';
 import { createUserCounts } from './user-counts.ts';
 
@@ -32,7 +32,7 @@ export function createActivities(context: ActivityContext): Activities {
   };
   return mapFailures({
     ...createReadCluster(context, looks),
-    ...createReadMetrics(context),
+    ...createReadMetrics(context, looks),
     ...createReadMoves(context),
     ...createForeignMoves(context),
     ...createRecordDecision(context),

@@ -7,6 +7,7 @@ import {
   LOG_LEVELS,
   addresses,
   count,
+  decimal,
   define,
   flag,
   keyspaceName,
@@ -95,6 +96,12 @@ export const SETTINGS = {
   HOST_ADDRESSES: define(addresses, 'addresses of names that DNS does not know: name=address,...', {
     default: '',
   }),
+
+  BACKEND_REACHABILITY_NAME_RESOLUTION_FAILURE_DURATION_ALLOWED_SECS: define(
+    decimal('seconds: a number of 0 or more', (value) => value >= 0),
+    'how long a Backend whose name cannot be resolved still counts as reachable, and so as a target',
+    { default: '10' },
+  ),
 
   HTTP_LISTEN: define(listen, 'address:port of API and UI', { default: '127.0.0.1:8080' }),
   METRICS_LISTEN: define(listen, 'address:port of the worker metrics', {

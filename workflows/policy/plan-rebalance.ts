@@ -9,11 +9,13 @@ import {
 } from './exclude-from-balancing.ts';
 import { featureAt } from './guard-operations.ts';
 import { project, spreadPercent, usersToMove, type Candidate, type Pair } from './halve-gap.ts';
-import { scoreLoad } from './score-load.ts';
+import { scoreLoad, type LoadScores } from './score-load.ts';
 
 export interface Scored {
   readonly candidate: Candidate;
   readonly score: number;
+  /** Of the score, by metric. */
+  readonly parts: LoadScores['parts'][number];
 }
 
 export interface ScoredSite {
@@ -78,8 +80,12 @@ export function scoreSite(snapshot: ClusterSnapshot, judged: readonly JudgedBack
     candidates.push(candidate);
     if (exclusion === null) taking.add(candidate);
   }
-  const { scores } = scoreLoad(candidates, snapshot.settings);
-  const compared = candidates.map((candidate, index) => ({ candidate, score: scores[index] ?? 0 }));
+  const { scores, parts } = scoreLoad(candidates, snapshot.settings);
+  const compared = candidates.map((candidate, index): Scored => ({
+    candidate,
+    score: scores[index] ?? 0,
+    parts: parts[index] ?? {},
+  }));
   const eligible = compared.filter(({ candidate }) => taking.has(candidate));
   return { compared, eligible, excluded };
 }
