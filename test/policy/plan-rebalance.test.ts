@@ -133,6 +133,13 @@ describe('who takes part in balancing', () => {
     expect(planRebalance(uneven(facts)).excluded).toEqual([]);
   });
 
+  it('is left alone for as long as its users are, after some were moved off because it failed', () => {
+    const eased = (secsAgo: number) =>
+      planRebalance(uneven({ memory: aMemory({ lastPartialMoveAtMs: NOW_MS - secsAgo * 1000 }) }));
+    expect(eased(3_599).excluded).toEqual([{ host: 'mail1', exclusion: 'CoolTime' }]);
+    expect(eased(3_600).excluded).toEqual([]);
+  });
+
   it('is excluded when degraded, not only when critical', () => {
     const { excluded } = planRebalance(uneven({ attempts: struggling }));
     expect(excluded).toEqual([{ host: 'mail1', exclusion: 'Failing' }]);

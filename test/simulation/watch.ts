@@ -42,7 +42,7 @@ export class Watch implements Observer {
   readonly ended: Operation[] = [];
   readonly measures: Measures = {
     cycles: 0,
-    moves: { health: 0, operator: 0, degraded: 0, drain: 0, rebalance: 0, foreign: 0 },
+    moves: { health: 0, operator: 0, degraded: 0, drain: 0, foreign: 0, rebalance: 0 },
     again: { all: 0, balanced: 0 },
     catastropheSecs: 0,
     secsOnFailing: 0,

@@ -44,15 +44,19 @@ function excludeAsFound(
   facts: BackendFacts,
   verdict: HealthVerdict,
 ): BalancingExclusion | null {
-  const lastMs = facts.memory?.lastBalancedAtMs ?? null;
-  const coolMs = settings.loadBalanceBackendCoolTimeSecs * 1000;
-  if (lastMs !== null && takenAtMs - lastMs < coolMs) return 'CoolTime';
+  const isWithin = (atMs: number | null | undefined, secs: number): boolean =>
+    atMs != null && takenAtMs - atMs < secs * 1000;
+  const { memory } = facts;
+  if (isWithin(memory?.lastBalancedAtMs, settings.loadBalanceBackendCoolTimeSecs))
+    return 'CoolTime';
+  // Users who were moved off because it failed would be back a minute after it looks better.
+  if (isWithin(memory?.lastPartialMoveAtMs, settings.loadBalanceMinCoolTimeSecs)) return 'CoolTime';
   if (facts.load === null) return 'NotMeasured';
   if (facts.load.samples < settings.loadBalanceMinSamples) return 'TooFewSamples';
   if (isFailing(verdict)) return 'Failing';
   if (!facts.isDoveadmReachable) return 'DoveadmUnreachable';
   if (facts.operation !== null) return 'OperationRunning';
-  const holdUntilMs = facts.memory?.operatorHoldUntilMs ?? null;
+  const holdUntilMs = memory?.operatorHoldUntilMs ?? null;
   return holdUntilMs !== null && holdUntilMs > takenAtMs ? 'OperatorHold' : null;
 }
 
