@@ -177,6 +177,74 @@ describe('prometheus: answers', () => {
   });
 });
 
+describe('prometheus: what it is asked', () => {
+  /** All queries of one read, against a Prometheus that has none of the recorded series. */
+  async function asked(
+    settings: Readonly<Record<string, string>>,
+    isRecorded = false,
+  ): Promise<{ queries: string[]; metrics: SiteMetrics }> {
+    const queries: string[] = [];
+    const url = await startFake((query) => {
+      queries.push(query);
+      const isMissing = query.includes('dovekeeper:backend') && !isRecorded;
+      return isMissing ? ok({ resultType: 'vector', result: [] }) : seen()(query);
+    });
+    const read = await createPrometheus(
+      prometheusConfig(url, settings),
+      logger,
+      metrics,
+    ).readSiteMetrics({
+      siteName: 'no"rth',
+      proxiesExpected: 2,
+      windowsSecs: [10],
+      maxAgeSecs: 30,
+      minProxyShare: 0.8,
+    });
+    return { queries, metrics: read };
+  }
+
+  it('is one selector for scrapes and counters, with the names of the settings', async () => {
+    const { queries } = await asked({
+      PROMETHEUS_PROXY_SELECTOR: 'job=~"imap.*",cluster="$site"',
+      PROMETHEUS_LOGIN_FAILURE_METRIC: 'login_bad_total',
+    });
+    const [counters, ...others] = queries.filter((query) => query.startsWith('{'));
+    expect(counters).toContain(',job=~"imap.*",cluster="no\\"rth"}[85000ms]');
+    expect(counters).toMatch(/__name__=~"up\|.*login_bad_total/);
+    expect(others).toEqual([]);
+  });
+
+  it('is the recorded load first, and the measured series only where nobody records', async () => {
+    const without = await asked({});
+    expect(without.queries.filter((query) => query.includes('avg_over_time'))).toHaveLength(3);
+    const withRules = await asked({}, true);
+    expect(withRules.queries.filter((query) => query.includes('_over_time'))).toEqual([]);
+    for (const { metrics: read } of [without, withRules]) {
+      expect(read.load).toEqual({
+        m1: { cpu: 0.5, memoryBytes: 1, metacacheBytes: 1, samples: 0 },
+      });
+    }
+  });
+
+  it('is what an operator set, with site and window filled in', async () => {
+    const { queries } = await asked({
+      PROMETHEUS_CPU_QUERY: 'sum by (host) (rate(node_cpu{site="$site"}[$window]))',
+    });
+    expect(queries).toContain('sum by (host) (rate(node_cpu{site="no\\"rth"}[60000ms]))');
+    expect(queries.some((query) => query.includes('backend_cpu_cores:'))).toBe(false);
+  });
+
+  it('is never about all sites at once', () => {
+    const bad = (): unknown =>
+      prometheusConfig('http://localhost:9090', {
+        PROMETHEUS_PROXY_SELECTOR: 'job="dovecot_proxy"',
+        PROMETHEUS_MEMORY_QUERY: 'max by (host) (memory)',
+        PROMETHEUS_LOGIN_SUCCESS_METRIC: 'a b',
+      });
+    expect(bad).toThrow(/PROXY_SELECTOR must hold \$site[^]*SUCCESS_METRIC[^]*MEMORY_QUERY/);
+  });
+});
+
 describe('prometheus: view', () => {
   const expectation = { proxiesExpected: 4, maxAgeSecs: 30, minProxyShare: 0.75 };
   const proxy = (ageSecs: number, value = 1, intervalSecs = 15) => ({
