@@ -13,9 +13,9 @@ import { readKnownBackend } from './known-backend.ts';
 import { countRows, isOpen, settleRow } from './settle-rows.ts';
 import { assertOwnsSite } from './site-owner.ts';
 import type { FindSilence } from './source-silence.ts';
+import { runWatchedBatch } from './watched-batch.ts';
 
 const ANSWER_TIMEOUT_MS = 1_500;
-export const BATCH_TIMEOUT_MS = 30_000;
 const DISCOVERY_MAX_AGE_MS = 30_000;
 /** A cancelled move that was sent longer ago than this will not arrive any more. */
 export const ARRIVAL_MS = 3_000;
@@ -183,16 +183,16 @@ async function sendRows(
       maxAgeMs: DISCOVERY_MAX_AGE_MS,
     });
     if (commands.hasClusterCommands && !commands.hasUserList) refuseToName(input);
-    await context.doveadm.batchMove({
+    const batch = {
+      sourceId: input.sourceId,
       sourceHost: input.sourceHost,
       targetHost: target.host,
       usernames: sent.map((row) => row.username),
       minLastMovedSecs: input.minLastMovedSecs,
       maxParallel: input.maxParallel,
       moveTimestampMicros: timestamp,
-      timeoutMs: BATCH_TIMEOUT_MS,
-      signal,
-    });
+    };
+    await runWatchedBatch(context, batch, signal);
     return { rows: all, refusal: null };
   } catch (error) {
     if (!(error instanceof GatewayError) || error.system !== 'doveadm') throw error;

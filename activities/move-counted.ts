@@ -10,7 +10,6 @@ import { withHeartbeat } from './heartbeat.ts';
 import { readKnownBackend } from './known-backend.ts';
 import {
   ARRIVAL_MS,
-  BATCH_TIMEOUT_MS,
   cancelRows,
   merge,
   summarize,
@@ -21,6 +20,7 @@ import {
 import { countRows, isOpen, settleRow } from './settle-rows.ts';
 import { assertOwnsSite } from './site-owner.ts';
 import type { FindSilence } from './source-silence.ts';
+import { runWatchedBatch } from './watched-batch.ts';
 
 const PAGE_SIZE = 1_000;
 /** A source that has answered may still be at it; after this it moves no more than it has moved. */
@@ -109,7 +109,8 @@ async function sendCount(
   // Those on the way cannot be asked for again by count.
   if (maxUsers === 0) return null;
   try {
-    await context.doveadm.batchMove({
+    const batch = {
+      sourceId: input.sourceId,
       sourceHost,
       targetHost: target.host,
       usernames: [],
@@ -117,9 +118,8 @@ async function sendCount(
       minLastMovedSecs: input.minLastMovedSecs,
       maxParallel: input.maxParallel,
       moveTimestampMicros: Date.now() * 1000 + 1,
-      timeoutMs: BATCH_TIMEOUT_MS,
-      signal,
-    });
+    };
+    await runWatchedBatch(context, batch, signal);
     chunk.answeredAtMs = Date.now();
     return null;
   } catch (error) {
