@@ -13,12 +13,12 @@ import { readKnownBackend } from './known-backend.ts';
 import { countRows, isOpen, settleRow } from './settle-rows.ts';
 import { assertOwnsSite } from './site-owner.ts';
 import type { FindSilence } from './source-silence.ts';
+import { runWatchedBatch } from './watched-batch.ts';
 
 const ANSWER_TIMEOUT_MS = 1_500;
-const BATCH_TIMEOUT_MS = 30_000;
 const DISCOVERY_MAX_AGE_MS = 30_000;
 /** A cancelled move that was sent longer ago than this will not arrive any more. */
-const ARRIVAL_MS = 3_000;
+export const ARRIVAL_MS = 3_000;
 
 export interface MoveChunkInput {
   readonly siteName: string;
@@ -35,6 +35,17 @@ export interface MoveChunkInput {
   readonly mode: 'send' | 'force' | 'check' | 'cancel';
   readonly maxParallel: number;
   readonly minLastMovedSecs: number | null;
+  /** Another target than the ledger says, for rows that were not sent yet; absent: as it says. */
+  readonly targetId?: string;
+  /** A chunk whose users the source chooses; absent: they are in the ledger. */
+  readonly counted?: CountedChunk;
+}
+
+export interface CountedChunk {
+  readonly users: number;
+  readonly targetId: string;
+  /** When the source said that it had done what it was asked; null: not yet. */
+  readonly answeredAtMs: number | null;
 }
 
 export interface MovedChunk {
@@ -47,6 +58,8 @@ export interface MovedChunk {
   readonly firstConfirmedAtMs: number | null;
   /** Code of what was wrong with the source: silent, or refusing to move; null: nothing. */
   readonly refusal: string | null;
+  /** Of a counted chunk: when the source answered; absent or null: not yet. */
+  readonly answeredAtMs?: number | null;
 }
 
 export async function moveChunk(
@@ -56,7 +69,8 @@ export async function moveChunk(
 ): Promise<MovedChunk> {
   return withHeartbeat(async (signal) => {
     await assertOwnsSite(context);
-    let rows = await settle(context, input, await readRows(context, input));
+    let rows = await retarget(context, input, await readRows(context, input));
+    rows = await settle(context, input, rows);
     let isSourceSilent = false;
     let refusal: string | null = null;
     if (input.mode === 'cancel') rows = await cancelRows(context, rows);
@@ -82,6 +96,19 @@ function readRows(context: ActivityContext, input: MoveChunkInput): Promise<Ledg
   return context.store.readLedgerChunk(input.operationId, input.chunk);
 }
 
+async function retarget(
+  context: ActivityContext,
+  { targetId }: MoveChunkInput,
+  rows: readonly LedgerRow[],
+): Promise<LedgerRow[]> {
+  if (targetId === undefined) return [...rows];
+  const changed = rows
+    .filter((row) => row.state === 'planned' && row.targetId !== targetId)
+    .map((row): LedgerRow => ({ ...row, targetId }));
+  if (changed.length > 0) await context.store.saveLedgerRows(changed);
+  return merge(rows, changed);
+}
+
 /** Reads where the open users live now: that alone ends a row, never a reply. */
 async function settle(
   context: ActivityContext,
@@ -104,7 +131,7 @@ async function settle(
   return settled;
 }
 
-async function cancelRows(
+export async function cancelRows(
   context: ActivityContext,
   rows: readonly LedgerRow[],
 ): Promise<LedgerRow[]> {
@@ -155,17 +182,17 @@ async function sendRows(
       timeoutMs: ANSWER_TIMEOUT_MS,
       maxAgeMs: DISCOVERY_MAX_AGE_MS,
     });
-    if (!commands.hasUserList) assertAllGo(input);
-    await context.doveadm.batchMove({
+    if (commands.hasClusterCommands && !commands.hasUserList) refuseToName(input);
+    const batch = {
+      sourceId: input.sourceId,
       sourceHost: input.sourceHost,
       targetHost: target.host,
       usernames: sent.map((row) => row.username),
       minLastMovedSecs: input.minLastMovedSecs,
       maxParallel: input.maxParallel,
       moveTimestampMicros: timestamp,
-      timeoutMs: BATCH_TIMEOUT_MS,
-      signal,
-    });
+    };
+    await runWatchedBatch(context, batch, signal);
     return { rows: all, refusal: null };
   } catch (error) {
     if (!(error instanceof GatewayError) || error.system !== 'doveadm') throw error;
@@ -177,9 +204,8 @@ async function sendRows(
   }
 }
 
-/** A source that takes no list chooses the users itself: that is right only where all of them go. */
-function assertAllGo({ kind, sourceHost }: MoveChunkInput): void {
-  if (kind === 'evacuation' || kind === 'drain') return;
+/** A source that takes no list would choose other users than those in the ledger. */
+function refuseToName({ sourceHost }: MoveChunkInput): never {
   throw new GatewayError(`doveadm of ${sourceHost} cannot be told which users to move`, {
     system: 'doveadm',
     operation: 'batchMove',
@@ -228,7 +254,7 @@ async function noteInFlight(
   });
 }
 
-function summarize(
+export function summarize(
   chunk: number,
   rows: readonly LedgerRow[],
 ): Omit<MovedChunk, 'isSourceSilent' | 'refusal'> {
@@ -243,7 +269,7 @@ function summarize(
   };
 }
 
-function merge(rows: readonly LedgerRow[], changed: readonly LedgerRow[]): LedgerRow[] {
+export function merge(rows: readonly LedgerRow[], changed: readonly LedgerRow[]): LedgerRow[] {
   const byName = new Map(changed.map((row) => [row.username, row]));
   return rows.map((row) => byName.get(row.username) ?? row);
 }

@@ -1,4 +1,5 @@
 /** What a mover may do: plan a round, move a chunk, look at the source and its possible targets. */
+import { GatewayError } from '../gateways/gateway-error.ts';
 import type { AutomationState } from '../workflows/domain/cluster-snapshot.ts';
 import type { BackendStatus } from '../workflows/domain/backend.ts';
 import type { Feature, FeatureState } from '../workflows/domain/feature-flag.ts';
@@ -11,6 +12,8 @@ import type { ActivityContext, SharedLooks } from './context.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { readKnownBackend } from './known-backend.ts';
 import { moveChunk, type MoveChunkInput, type MovedChunk } from './move-chunk.ts';
+import { moveCounted } from './move-counted.ts';
+import { planCounted } from './plan-counted.ts';
 import { planRound, type PlannedRound, type PlanRoundInput } from './plan-round.ts';
 import { planSelected } from './plan-selected.ts';
 import { readHomeSite } from './read-cluster.ts';
@@ -18,6 +21,7 @@ import { readSwitches } from './read-flags.ts';
 import { createFindSilence } from './source-silence.ts';
 
 const SENDING_MS = 10_000;
+const COMMANDS_MAX_AGE_MS = 30_000;
 
 /** Everything that a mover reads again before each round. */
 export interface MoveSituation {
@@ -30,6 +34,8 @@ export interface MoveSituation {
   readonly candidates: readonly TargetCandidate[];
   /** Users whom other movers are sending right now, by target. */
   readonly inflowOfOthers: Readonly<Record<string, number>>;
+  /** False: its batch move takes no list of users, only how many. Absent in the answers of older workers. */
+  readonly takesUserList?: boolean;
 }
 
 export interface MoveUsersActivities {
@@ -51,10 +57,14 @@ export function createMoveUsers(context: ActivityContext, looks: SharedLooks): M
     planRound: (input) =>
       withHeartbeat(() => {
         const { selectionId } = input;
-        if (selectionId === undefined) return planRound(context, input);
-        return planSelected(context, { ...input, selectionId });
+        if (selectionId !== undefined) return planSelected(context, { ...input, selectionId });
+        return input.isCounted === true ? planCounted(context, input) : planRound(context, input);
       }),
-    moveChunk: (input) => moveChunk(context, input, findSilence),
+    moveChunk: (input) => {
+      const { counted } = input;
+      if (counted === undefined) return moveChunk(context, input, findSilence);
+      return moveCounted(context, { ...input, counted }, findSilence);
+    },
     readInflowOfOthers: async ({ sourceId }) =>
       inflowOfOthers(await context.store.readChunksInFlight(context.config.site), sourceId),
     countUsers: ({ backendId }) => countUsers(context, backendId),
@@ -122,7 +132,25 @@ async function readSituation(
     settings: config.policy,
     candidates,
     inflowOfOthers: inflowOfOthers(chunks, sourceId),
+    takesUserList: await takesUserList(context, backends.find(({ id }) => id === sourceId)?.host),
   };
+}
+
+/** Where nobody says otherwise it does: a silent source is not asked at all. */
+async function takesUserList(
+  { doveadm, logger }: ActivityContext,
+  sourceHost: string | undefined,
+): Promise<boolean> {
+  if (sourceHost === undefined) return true;
+  const options = { timeoutMs: DOVEADM_TIMEOUT_MS, maxAgeMs: COMMANDS_MAX_AGE_MS };
+  try {
+    const commands = await doveadm.readCommands(sourceHost, options);
+    return commands.hasUserList || !commands.hasClusterCommands;
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    logger.debug({ backend: sourceHost, code: error.code }, 'commands of the source not read');
+    return true;
+  }
 }
 
 /** What takes longer than a command may take is stuck: it waits, and is no work for its target. */

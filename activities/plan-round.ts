@@ -18,6 +18,8 @@ export interface PlanRoundInput {
   readonly firstChunk: number;
   readonly cursor: string | null;
   readonly rule: SelectionRule;
+  /** The source takes no list: only how many go where is planned. Absent: it does. */
+  readonly isCounted?: boolean;
   /** A list of named users instead of everybody who lives there; absent: none. */
   readonly selectionId?: string;
   /** Their moves were begun by somebody else, who said where to. */
@@ -28,6 +30,8 @@ export interface PlannedChunk {
   readonly chunk: number;
   readonly targetId: string;
   readonly users: number;
+  /** The source will choose them; their rows are written afterwards. Absent: no. */
+  readonly isCounted?: boolean;
 }
 
 export interface PlannedRound {
@@ -134,7 +138,7 @@ export async function writeChosen(
   );
 }
 
-function noteAsPlanned(
+export function noteAsPlanned(
   context: ActivityContext,
   { operationId, sourceId }: PlanRoundInput,
   { chunk, targetId, users }: PlannedChunk,

@@ -29,6 +29,7 @@ const isWorkflow = (path: string): boolean =>
 const POLICIES_OF_ACTIVITIES = [
   'judge-reachability',
   'choose-users',
+  'judge-batch',
   'resolve-feature',
   'merge-feature-settings',
 ];

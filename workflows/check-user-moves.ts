@@ -1,10 +1,11 @@
 import { patched } from '@temporalio/workflow';
 import { actActivities, taskActivities } from './activity-options.ts';
-import type { MoveRequest, TaskInput } from './contract.ts';
+import type { MoverPause, MoveRequest, TaskInput } from './contract.ts';
 import { runEndlessly } from './endless-task.ts';
 import type { Operation } from './domain/operation.ts';
 import type { PolicySettings } from './domain/policy-settings.ts';
 import { finishForeignMoves } from './finish-foreign-moves.ts';
+import { isAutomaticPause } from './policy/guard-operations.ts';
 import { decideFollowUp } from './policy/decide-follow-ups.ts';
 
 /**
@@ -48,13 +49,29 @@ export function toRequest(operation: Operation, settings: PolicySettings): MoveR
     sourceHost: operation.sourceHost,
     targetIds: operation.targetIds,
     // Users who are in the ledger already count towards it: the first round takes their chunks up.
-    maxUsers: isWhole ? null : operation.originalCount,
-    stepRatio: isWhole ? settings.evacuateStepRatio : 1,
-    minLastMovedSecs: null,
-    endsOffline: operation.kind === 'evacuation' && operation.cause === 'health',
-    isForced: operation.kind === 'forceMove',
+    ...(operation.order ?? {
+      maxUsers: isWhole ? null : operation.originalCount,
+      stepRatio: isWhole ? settings.evacuateStepRatio : 1,
+      minLastMovedSecs: null,
+      endsOffline: operation.kind === 'evacuation' && operation.cause === 'health',
+      isForced: operation.kind === 'forceMove',
+    }),
     requestedBy: operation.requestedBy,
     reason: operation.reason,
     decisionId: operation.decisionId,
+    takenUp: {
+      createdAtMs: operation.createdAtMs,
+      startedAtMs: operation.startedAtMs,
+      originalCount: operation.originalCount,
+      speedPercent: operation.speedPercent,
+      pause: pauseOf(operation),
+    },
   };
+}
+
+/** A pause outlives the mover: only whoever paused it, or ranks above him, may let it go on. */
+function pauseOf(operation: Operation): MoverPause | null {
+  if (operation.state !== 'paused') return null;
+  const reason = operation.stateReason ?? '';
+  return { actor: 'check_user_moves', reason, isByAutomation: isAutomaticPause(reason) };
 }

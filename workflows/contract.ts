@@ -72,6 +72,10 @@ export interface MoverInbox {
   } | null;
   speedPercent: number;
   targetIds: readonly string[] | null;
+  /** The targets were changed, and what is planned and unsent still has the former ones. Absent: no. */
+  isRetargeted?: boolean;
+  /** What signals changed and is yet to be written into the audit. Absent: nothing. */
+  toAudit?: readonly { readonly verb: string; readonly actor: string; readonly reason: string }[];
   retryChunks: readonly number[];
   forceChunks: readonly number[];
 }
@@ -100,6 +104,12 @@ export interface OpenChunk {
   readonly attempts: number;
   readonly isSent: boolean;
   readonly sentAtMs: number;
+  /** The source chooses the users: it takes no list. Absent: no. */
+  readonly isCounted?: boolean;
+  /** Of a counted chunk: when the source said that it had done what it was asked; absent: not yet. */
+  readonly answeredAtMs?: number;
+  /** Its target is another one than the ledger says. Absent: no. */
+  readonly isRetargeted?: boolean;
 }
 
 /** A request to the mover of one source Backend. Users are never named here. */
@@ -115,6 +125,17 @@ export interface MoveRequest extends MoveOrder {
   readonly requestedBy: string;
   readonly reason: string;
   readonly decisionId: string | null;
+  /** Absent: a new operation. */
+  readonly takenUp?: TakenUp;
+}
+
+/** An operation whose mover is gone, as its row told it last. */
+export interface TakenUp {
+  readonly createdAtMs: number;
+  readonly startedAtMs: number | null;
+  readonly originalCount: number;
+  readonly speedPercent: number;
+  readonly pause: MoverPause | null;
 }
 
 export type MoveAnswer =

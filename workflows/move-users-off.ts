@@ -21,6 +21,7 @@ import {
 import { causeOf } from './failure-cause.ts';
 import { become, nextStep, openBook, toRow } from './mover/book.ts';
 import { emptyInbox, listen } from './mover/inbox.ts';
+import { heedSignals } from './mover/heed-signals.ts';
 import {
   audit,
   beginMoves,
@@ -89,7 +90,7 @@ function createMover(input: MoverInput): Mover {
     inbox,
     limits: DEFAULT_LIMITS,
     inflowOfOthers: {},
-    isHeld: () => inbox.pause !== null || inbox.wish !== null,
+    isHeld: () => inbox.pause !== null || inbox.wish !== null || inbox.isRetargeted === true,
     async save({ isUrgent }) {
       if (mover.state === null || (!isUrgent && isSaving)) return;
       if (!isUrgent && Date.now() - savedAtMs < SAVE_INTERVAL_MS) return;
@@ -116,6 +117,11 @@ async function takeRequest(mover: Mover, waitMs: number): Promise<boolean> {
   const request = mover.inbox.waiting;
   if (request === null) return false;
   Object.assign(mover.inbox, emptyInbox());
+  const { takenUp } = request;
+  if (takenUp !== undefined) {
+    mover.inbox.speedPercent = takenUp.speedPercent;
+    mover.inbox.pause = takenUp.startedAtMs === null ? null : takenUp.pause;
+  }
   mover.state = openBook(request, Date.now());
   await mover.save({ isUrgent: true });
   return true;
@@ -139,6 +145,7 @@ async function carryOutSafely(mover: Mover): Promise<'ended' | 'continue' | 'lea
 }
 
 async function carryOut(mover: Mover): Promise<'ended' | 'continue'> {
+  await stayPaused(mover);
   await beginMoves(mover);
   for (let step = 0; step < MAX_STEPS_IN_A_RUN; step += 1) {
     const state = mover.state;
@@ -148,9 +155,10 @@ async function carryOut(mover: Mover): Promise<'ended' | 'continue'> {
       return 'ended';
     }
     if (mover.inbox.pause !== null) {
-      await standStill(mover, mover.inbox.pause);
+      await standStill(mover, mover.inbox.pause, { isNew: true });
       continue;
     }
+    await heedSignals(mover);
     const { retryChunks, forceChunks } = mover.inbox;
     const isFollowedUp = retryChunks.length + forceChunks.length > 0;
     switch (isFollowedUp ? 'settle' : nextStep(state)) {
@@ -171,11 +179,22 @@ async function carryOut(mover: Mover): Promise<'ended' | 'continue'> {
   return 'continue';
 }
 
-async function standStill(mover: Mover, pause: MoverPause): Promise<void> {
+/** An operation that was taken up paused goes on being paused, and began before. */
+async function stayPaused(mover: Mover): Promise<void> {
+  const { state, inbox } = mover;
+  if (state?.request.takenUp === undefined || inbox.pause === null) return;
+  if (state.operation.state === 'paused') await standStill(mover, inbox.pause, { isNew: false });
+}
+
+async function standStill(
+  mover: Mover,
+  pause: MoverPause,
+  { isNew }: { readonly isNew: boolean },
+): Promise<void> {
   if (mover.state === null) return;
   mover.state = become(mover.state, 'paused', pause.reason);
   await mover.save({ isUrgent: true });
-  await audit(mover, 'pause', pause);
+  if (isNew) await audit(mover, 'pause', pause);
   const { inbox } = mover;
   await condition(() => inbox.pause?.reason !== pause.reason || inbox.wish !== null);
   if (inbox.pause !== null || inbox.wish !== null) return;

@@ -143,6 +143,11 @@ export interface ControllerStore {
   /** The whole list, in the order of names. */
   readSelectedUsers(selectionId: string): Promise<SelectedUser[]>;
 
+  /** Who lived on the source before users were moved off it by count. All or nothing; kept for 7 days. */
+  saveHomesBefore(operationId: string, chunk: number, usernames: readonly string[]): Promise<void>;
+  /** null: not written, or not to its end. */
+  readHomesBefore(operationId: string, chunk: number): Promise<string[] | null>;
+
   readForeignMoves(siteName: string): Promise<ForeignMove[]>;
   saveForeignMoves(siteName: string, moves: readonly ForeignMove[]): Promise<void>;
   removeForeignMoves(

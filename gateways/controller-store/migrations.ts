@@ -93,11 +93,14 @@ export const MIGRATIONS: readonly Migration[] = [
   },
   {
     version: 5,
-    name: 'users by name: lists to be moved, and moves that others left',
+    name: 'users by name: lists to be moved, homes before a move by count, moves that others left',
     cql: [
       `CREATE TABLE IF NOT EXISTS {ks}.selected_users
          (selection_id text, username text, target_id text,
          PRIMARY KEY ((selection_id), username))`,
+      `CREATE TABLE IF NOT EXISTS {ks}.homes_before
+         (operation_id text, chunk int, page int, body text,
+         PRIMARY KEY ((operation_id, chunk), page))`,
       `CREATE TABLE IF NOT EXISTS {ks}.foreign_moves
          (site text, source_id text, username text, target_id text, first_seen_at_ms bigint,
          PRIMARY KEY ((site), source_id, username)) WITH gc_grace_seconds = 86400`,

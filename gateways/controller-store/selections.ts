@@ -9,6 +9,8 @@ type SelectionMethods = Pick<
   ControllerStore,
   | 'saveSelectedUsers'
   | 'readSelectedUsers'
+  | 'saveHomesBefore'
+  | 'readHomesBefore'
   | 'readForeignMoves'
   | 'saveForeignMoves'
   | 'removeForeignMoves'
@@ -37,7 +39,47 @@ export function selectionMethods(
         targetId: textOf(row, 'target_id'),
       }));
     },
+    ...homesBeforeMethods(session, statements),
     ...foreignMoveMethods(session, statements),
+  };
+}
+
+/** Written last: how many pages there are. */
+const WHOLE = -1;
+const NAMES_A_PAGE = 1_000;
+
+function homesBeforeMethods(
+  session: CassandraSession,
+  statements: StoreStatements,
+): Pick<ControllerStore, 'saveHomesBefore' | 'readHomesBefore'> {
+  return {
+    saveHomesBefore: async (operationId, chunk, usernames) => {
+      const pages = Array.from({ length: Math.ceil(usernames.length / NAMES_A_PAGE) }, (_, at) =>
+        usernames.slice(at * NAMES_A_PAGE, (at + 1) * NAMES_A_PAGE),
+      );
+      const write = (page: number, body: unknown) => ({
+        statement: statements.saveHomesBefore,
+        params: [operationId, chunk, page, JSON.stringify(body)],
+      });
+      await session.writeMany(
+        'saveHomesBefore',
+        pages.map((names, page) => write(page, names)),
+      );
+      await session.writeMany('saveHomesBefore', [write(WHOLE, pages.length)]);
+    },
+    readHomesBefore: async (operationId, chunk) => {
+      const { readHomesBefore } = statements;
+      const rows = await session.read('readHomesBefore', readHomesBefore, [operationId, chunk]);
+      const bodies = new Map(
+        rows.map((row) => [
+          numberOf(row, 'page'),
+          JSON.parse(requiredText(row, 'body')) as unknown,
+        ]),
+      );
+      const pages = bodies.get(WHOLE);
+      if (typeof pages !== 'number') return null;
+      return Array.from({ length: pages }, (_, page) => bodies.get(page) as string[]).flat();
+    },
   };
 }
 

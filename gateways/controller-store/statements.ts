@@ -184,6 +184,15 @@ function selectionStatements(on: On) {
       'selected_users',
       `SELECT username, target_id FROM {ks}.selected_users WHERE selection_id = ?`,
     ),
+    saveHomesBefore: on(
+      'homes_before',
+      `INSERT INTO {ks}.homes_before (operation_id, chunk, page, body) VALUES (?, ?, ?, ?)
+         USING TTL ${BRIEFLY_KEPT_SECS}`,
+    ),
+    readHomesBefore: on(
+      'homes_before',
+      `SELECT page, body FROM {ks}.homes_before WHERE operation_id = ? AND chunk = ?`,
+    ),
     saveForeignMove: on(
       'foreign_moves',
       `INSERT INTO {ks}.foreign_moves (site, source_id, username, target_id, first_seen_at_ms)

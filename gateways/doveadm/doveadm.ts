@@ -5,7 +5,10 @@ import type { GatewayErrorFields } from '../gateway-error.ts';
 export interface BatchMoveRequest {
   readonly sourceHost: string;
   readonly targetHost: string;
+  /** Nobody where `maxUsers` says how many. */
   readonly usernames: readonly string[];
+  /** Leaves the choice to the source, for a source that takes no list. */
+  readonly maxUsers?: number;
   /** Seconds a user must have stayed before being moved again; null: no such limit. */
   readonly minLastMovedSecs: number | null;
   /** How many the source moves at a time. */

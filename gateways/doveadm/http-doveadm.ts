@@ -208,12 +208,18 @@ async function batchMove(hosts: DoveadmHosts, request: BatchMoveRequest): Promis
     maxAgeMs: COMMANDS_KNOWN_FOR_MS,
   });
   const known = knownParameters(list, host);
-  for (let at = 0; at < usernames.length; at += MOST_USERS_A_COMMAND) {
-    const users = usernames.slice(at, at + MOST_USERS_A_COMMAND);
-    const parameters = toBatchMoveParameters({ ...request, usernames: users }, known);
+  const run = async (part: BatchMoveRequest): Promise<void> => {
+    const parameters = toBatchMoveParameters(part, known);
     const command = [DOVEADM_NAMES.batchMove.command, parameters] as const;
     const remainingMs = Math.max(1, deadlineMs - Date.now());
     await hosts.run('batchMove', host, command, { timeoutMs: remainingMs, signal });
+  };
+  if (request.maxUsers !== undefined) {
+    await run(request);
+    return;
+  }
+  for (let at = 0; at < usernames.length; at += MOST_USERS_A_COMMAND) {
+    await run({ ...request, usernames: usernames.slice(at, at + MOST_USERS_A_COMMAND) });
   }
 }
 
@@ -239,10 +245,11 @@ function toBatchMoveParameters(
   known: ReadonlyMap<string, string>,
 ): Parameters {
   const names = DOVEADM_NAMES.batchMove;
-  const hasUserList = known.get(names.users) === 'array';
+  const isNamed = request.maxUsers === undefined && known.get(names.users) === 'array';
+  const count = request.maxUsers ?? request.usernames.length;
   const wanted: [string, string | number | readonly string[] | null][] = [
     [names.target, request.targetHost],
-    hasUserList ? [names.users, request.usernames] : [names.maxUsers, request.usernames.length],
+    isNamed ? [names.users, request.usernames] : [names.maxUsers, count],
     [names.minLastMoved, request.minLastMovedSecs],
     [names.moveTimestamp, request.moveTimestampMicros],
     [names.maxParallel, request.maxParallel],

@@ -32,4 +32,32 @@ describe('taking up an operation whose mover is gone', () => {
   ] as const)('$kind of $cause: ends offline $endsOffline', ({ kind, cause, ...expected }) => {
     expect(toRequest(aRow({ kind, cause }), settings)).toMatchObject(expected);
   });
+
+  it('asks again for exactly what was asked, where the row knows it', () => {
+    const order = {
+      maxUsers: 30,
+      stepRatio: 0.5,
+      minLastMovedSecs: 300,
+      endsOffline: false,
+      isForced: true,
+      selectionId: 'list-1',
+    };
+    expect(toRequest(aRow({ kind: 'batchMove', order }), settings)).toMatchObject(order);
+  });
+
+  it.each([
+    { stateReason: 'ann: wait', isByAutomation: false },
+    { stateReason: 'AutomationPaused', isByAutomation: true },
+    { stateReason: 'CatastropheProtection', isByAutomation: true },
+  ])('leaves it paused where it was paused: $stateReason', ({ stateReason, isByAutomation }) => {
+    const row = aRow({ state: 'paused', stateReason, speedPercent: 20 });
+    expect(toRequest(row, settings).takenUp).toEqual({
+      createdAtMs: row.createdAtMs,
+      startedAtMs: row.startedAtMs,
+      originalCount: row.originalCount,
+      speedPercent: 20,
+      pause: { actor: 'check_user_moves', reason: stateReason, isByAutomation },
+    });
+    expect(toRequest(aRow(), settings).takenUp?.pause).toBeNull();
+  });
 });

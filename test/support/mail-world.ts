@@ -22,6 +22,15 @@ export class MailWorld {
   readonly inflowLater: Readonly<Record<string, number>>[] = [];
   /** How many of a chunk's open users end; all by default. */
   behaviour: ChunkBehaviour = (_input, users) => users;
+  readonly candidate = {
+    status: 'online',
+    loadFactor: 100,
+    verdict: 'healthy',
+    isDoveadmReachable: true,
+    isBeingEmptied: false,
+    inflow: 0,
+    userCount: 10,
+  } as const;
   private readonly chunks = new Map<number, { planned: number; done: number; cancelled: number }>();
 
   constructor(users: number) {
@@ -78,14 +87,7 @@ export class MailWorld {
   }
 
   private readSituation(): MoveSituation {
-    const candidate = {
-      status: 'online',
-      loadFactor: 100,
-      verdict: 'healthy',
-      isDoveadmReachable: true,
-      isBeingEmptied: false,
-      inflow: 0,
-    } as const;
+    const { candidate } = this;
     return {
       sourceStatus: 'online',
       sourceUsers: this.usersOnSource,
@@ -98,7 +100,7 @@ export class MailWorld {
       settings: this.settings,
       candidates: [
         { ...candidate, backendId: 'source-id', host: 'mail1', userCount: this.usersOnSource },
-        { ...candidate, backendId: 'target-1', host: 'mail2', userCount: 10 },
+        { ...candidate, backendId: 'target-1', host: 'mail2' },
       ],
       inflowOfOthers: {},
       ...this.situation,

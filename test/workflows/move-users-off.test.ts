@@ -8,11 +8,13 @@ import {
   progressQuery,
   requestMoves,
   resumeSignal,
+  retargetSignal,
   setSpeedSignal,
   type MoveAnswer,
   type MoveRequest,
   type MoverInput,
 } from '../../workflows/contract.ts';
+import { toRequest } from '../../workflows/check-user-moves.ts';
 import { eventually } from '../support/eventually.ts';
 import { MailWorld } from '../support/mail-world.ts';
 import { openTemporalRig, type TemporalRig } from '../support/temporal-rig.ts';
@@ -195,6 +197,75 @@ describe('moveUsersOff', () => {
       expect(world.lastRow?.state).toBe('done');
       expect(world.usersOnSource).toBe(0);
       expect(world.audited).toEqual(['operation.pause', 'operation.resume']);
+    });
+  });
+
+  it('is taken up paused where its row was paused, after its mover was terminated', async () => {
+    const world = new MailWorld(200);
+    await withWorld(world, async (workflowId) => {
+      const first = rig.client.workflow.getHandle(workflowId);
+      const byAnn = { operationId: null, actor: 'ann', reason: 'wait' };
+      world.behaviour = async (_input, users) => {
+        await first.signal(pauseSignal, byAnn);
+        return users;
+      };
+      await ask(workflowId, evacuation());
+      await eventually('the row says paused', () => world.lastRow?.state === 'paused');
+      await eventually('that is audited', () => world.audited.length === 1);
+      const row = world.lastRow;
+      if (row === undefined) throw new Error('there is no row');
+      await first.terminate();
+      const [sent, saved] = [world.moves.length, world.rows.length];
+      world.behaviour = (_input, users) => users;
+      await ask(workflowId, toRequest(row, world.settings));
+      const second = rig.client.workflow.getHandle(workflowId);
+      await second.signal(resumeSignal, { operationId: null, actor: 'check_backend_health' });
+      await eventually('it says so', async () => {
+        const now = await second.query(progressQuery);
+        return now?.state === 'paused' && now.stateReason === 'ann: wait';
+      });
+      expect(world.rows.slice(saved).map(({ state }) => state)).not.toContain('running');
+      expect(world.moves.length).toBe(sent);
+      await second.signal(resumeSignal, { operationId: null, actor: 'ann' });
+      await second.result();
+      const { state, createdAtMs, startedAtMs, originalCount } = world.lastRow ?? {};
+      expect({ createdAtMs, startedAtMs, originalCount }).toEqual({
+        createdAtMs: row.createdAtMs,
+        startedAtMs: row.startedAtMs,
+        originalCount: 200,
+      });
+      expect(state).toBe('done');
+      expect(world.usersOnSource).toBe(0);
+      expect(world.audited).toEqual(['operation.pause', 'operation.resume']);
+    });
+  });
+
+  it('sends what is planned and unsent to the new targets when it is retargeted', async () => {
+    const world = new MailWorld(400);
+    const other = { ...world.candidate, backendId: 'target-2', host: 'mail3' };
+    world.situation = {
+      candidates: [{ ...world.candidate, backendId: 'target-1', host: 'mail2' }, other],
+    };
+    await withWorld(world, async (workflowId) => {
+      const mover = rig.client.workflow.getHandle(workflowId);
+      let isToldSince = Number.POSITIVE_INFINITY;
+      world.behaviour = async (_input, users) => {
+        if (world.moves.length === 1) {
+          const by = { operationId: null, actor: 'ann', reason: 'mail2 is slow' };
+          await mover.signal(setSpeedSignal, { ...by, speedPercent: 25 });
+          await mover.signal(retargetSignal, { ...by, targetIds: ['target-2'] });
+          // those that the other lanes had begun are on their way
+          isToldSince = world.moves.length + 4;
+        }
+        return users;
+      };
+      await ask(workflowId, evacuation({ maxUsers: 400, stepRatio: 1, kind: 'batchMove' }));
+      await mover.result();
+      expect(world.moves.slice(isToldSince).every(({ targetId }) => targetId === 'target-2')).toBe(
+        true,
+      );
+      expect(world.lastRow).toMatchObject({ state: 'done', targetIds: ['target-2'] });
+      expect(world.audited).toEqual(['operation.speed', 'operation.retarget']);
     });
   });
 

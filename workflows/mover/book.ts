@@ -1,7 +1,7 @@
 /** The books of a mover: pure functions from one state of a running operation to the next. */
 import type { MovedChunk } from '../../activities/move-chunk.ts';
 import type { PlannedRound } from '../../activities/plan-round.ts';
-import type { MoverInbox, MoverState, MoveRequest, OpenChunk } from '../contract.ts';
+import type { MoverInbox, MoverState, MoveRequest, OpenChunk, TakenUp } from '../contract.ts';
 import { assert } from '../domain/assert.ts';
 import {
   canBecome,
@@ -15,6 +15,7 @@ import { isRoundOver } from '../policy/plan-evacuation.ts';
 export type Step = 'send' | 'plan' | 'settle' | 'verify';
 
 export function openBook(request: MoveRequest, nowMs: number): MoverState {
+  const { takenUp } = request;
   const operation: Operation = {
     operationId: request.operationId,
     siteName: request.siteName,
@@ -43,7 +44,7 @@ export function openBook(request: MoveRequest, nowMs: number): MoverState {
   };
   return {
     request,
-    operation,
+    operation: takenUp === undefined ? operation : takeUp(operation, takenUp),
     cursor: null,
     isExhausted: false,
     nextChunk: 0,
@@ -54,6 +55,16 @@ export function openBook(request: MoveRequest, nowMs: number): MoverState {
     closed: NO_MOVES,
     forcedClosed: 0,
   };
+}
+
+/** Goes on where the row says: what was paused stays paused, and nothing begins a second time. */
+function takeUp(
+  operation: Operation,
+  { createdAtMs, startedAtMs, originalCount, speedPercent, pause }: TakenUp,
+): Operation {
+  const since = { createdAtMs, startedAtMs, originalCount, speedPercent };
+  if (pause === null || startedAtMs === null) return { ...operation, ...since };
+  return { ...operation, ...since, state: 'paused', stateReason: pause.reason };
 }
 
 function orderOf(request: MoveRequest): MoveOrder {
@@ -76,6 +87,8 @@ export function openRemaining(state: MoverState): number {
 
 /** Rounds overlap by the stragglers: the next one starts when 95 % of the last has ended. */
 export function nextStep(state: MoverState): Step {
+  // One after the other: two commands by count would mean the same users.
+  if (state.openChunks.some((chunk) => chunk.isSent && chunk.isCounted === true)) return 'settle';
   if (state.openChunks.some((chunk) => !chunk.isSent)) return 'send';
   const remaining = openRemaining(state);
   if (!state.isExhausted && isRoundOver(state.roundPlanned, remaining)) return 'plan';
@@ -83,9 +96,10 @@ export function nextStep(state: MoverState): Step {
 }
 
 export function addRound(state: MoverState, round: PlannedRound): MoverState {
-  const chunks = round.chunks.map(({ chunk, targetId, users }): OpenChunk => {
+  const chunks = round.chunks.map(({ chunk, targetId, users, isCounted }): OpenChunk => {
     const counts: MoveCounts = { ...NO_MOVES, planned: users, remaining: users };
-    return { chunk, targetId, counts, forced: 0, attempts: 0, isSent: false, sentAtMs: 0 };
+    const opened = { chunk, targetId, counts, forced: 0, attempts: 0, isSent: false, sentAtMs: 0 };
+    return isCounted === true ? { ...opened, isCounted } : opened;
   });
   const users = chunks.reduce((sum, chunk) => sum + chunk.counts.planned, 0);
   const isAll = wantedLeft({ ...state, planned: state.planned + users }) === 0;
@@ -115,15 +129,34 @@ export function addMoved(state: MoverState, moved: MovedChunk, sentAtMs: number)
   const { counts, forced, attempts } = moved;
   // A look at a chunk that was never sent does not send it.
   const isSent = former.isSent || attempts > 0;
-  const still: OpenChunk = { ...former, counts, forced, attempts, isSent, sentAtMs };
+  const answered = moved.answeredAtMs == null ? {} : { answeredAtMs: moved.answeredAtMs };
+  const still: OpenChunk = { ...former, counts, forced, attempts, isSent, sentAtMs, ...answered };
   const first = earliest(state.operation.firstConfirmedAtMs, moved.firstConfirmedAtMs);
   const stateReason = sourceTrouble(state, moved) ?? state.operation.stateReason;
   return {
     ...state,
+    ...learned(state, former, moved),
     openChunks: isClosed ? others : [...others, still].sort((a, b) => a.chunk - b.chunk),
     closed: isClosed ? addMoveCounts(state.closed, counts) : state.closed,
     forcedClosed: state.forcedClosed + (isClosed ? forced : 0),
     operation: { ...state.operation, firstConfirmedAtMs: first, stateReason },
+  };
+}
+
+/**
+ * A source that moves fewer than it was asked for has no more that it would move; one that had to be
+ * overruled is not asked again.
+ */
+function learned(
+  { request, isExhausted }: MoverState,
+  former: OpenChunk,
+  moved: MovedChunk,
+): Pick<MoverState, 'request' | 'isExhausted'> {
+  if (former.isCounted !== true) return { request, isExhausted };
+  const isOverruled = moved.forced > 0 && !moved.isSourceSilent;
+  return {
+    request: isOverruled ? { ...request, isForced: true } : request,
+    isExhausted: isExhausted || moved.counts.planned < former.counts.planned,
   };
 }
 

@@ -73,10 +73,14 @@ export function listen(inbox: MoverInbox, running: () => MoveRequest | null): vo
     const wanted = message?.speedPercent;
     if (!isMeant(message) || !Number.isFinite(wanted)) return;
     inbox.speedPercent = Math.min(100, Math.max(1, wanted ?? 100));
+    noteForAudit(inbox, 'speed', message);
   });
   setHandler(retargetSignal, (message: Partial<RetargetMessage> | undefined) => {
     const wanted = message?.targetIds;
-    if (isMeant(message) && Array.isArray(wanted)) inbox.targetIds = wanted;
+    if (!isMeant(message) || !Array.isArray(wanted)) return;
+    inbox.targetIds = wanted;
+    inbox.isRetargeted = true;
+    noteForAudit(inbox, 'retarget', message);
   });
   setHandler(followUpSignal, (message: Partial<FollowUpMessage> | undefined) => {
     if (!isMeant(message)) return;
@@ -133,6 +137,15 @@ export function answerRequest(
     inbox.pause = null;
   }
   return { answer: 'superseding', operationId, supersededId: ahead.operationId };
+}
+
+function noteForAudit(
+  inbox: MoverInbox,
+  verb: string,
+  message: Partial<ControlMessage> | undefined,
+): void {
+  const { actor = NO_ACTOR, reason = '' } = message ?? {};
+  inbox.toAudit = [...(inbox.toAudit ?? []), { verb, actor, reason }];
 }
 
 function pause(inbox: MoverInbox, message: ControlMessage | undefined): void {

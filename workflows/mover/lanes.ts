@@ -1,6 +1,6 @@
 /** Sends the chunks of a round in a few lanes at a time. */
 import { condition } from '@temporalio/workflow';
-import type { MovedChunk } from '../../activities/move-chunk.ts';
+import type { CountedChunk, MovedChunk } from '../../activities/move-chunk.ts';
 import { moverActivities } from '../activity-options.ts';
 import type { MoverState, OpenChunk } from '../contract.ts';
 import { LANES } from '../policy/plan-evacuation.ts';
@@ -94,7 +94,13 @@ export function sendChunk(
     mode: isForced ? 'force' : mode,
     maxParallel: limits.maxParallelMoves,
     minLastMovedSecs: request.minLastMovedSecs,
+    ...(chunk.isRetargeted === true ? { targetId: chunk.targetId } : {}),
+    ...(chunk.isCounted === true ? { counted: countedOf(chunk) } : {}),
   });
+}
+
+function countedOf({ targetId, counts, answeredAtMs }: OpenChunk): CountedChunk {
+  return { users: counts.planned, targetId, answeredAtMs: answeredAtMs ?? null };
 }
 
 /** At most MAX_PARALLEL_INFLOW users on their way to one target, by all movers; a single chunk always may. */

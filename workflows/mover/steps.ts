@@ -4,9 +4,10 @@ import { moverActivities, moverRecords } from '../activity-options.ts';
 import type { MoverInbox, MoverState, OpenChunk } from '../contract.ts';
 import { assert } from '../domain/assert.ts';
 import { isAutomatic } from '../domain/operation.ts';
-import { chunkSizeOf, LANES, roundSize } from '../policy/plan-evacuation.ts';
-import { selectTargets } from '../policy/select-targets.ts';
+import { chunkSizeOf, countedChunkSize, LANES, roundSize } from '../policy/plan-evacuation.ts';
+import { selectTargets, type TargetSelection } from '../policy/select-targets.ts';
 import type { MoveSituation } from '../../activities/move-users.ts';
+import type { PlanRoundInput } from '../../activities/plan-round.ts';
 import { addMoved, addRound, become, openBook, openRemaining, toRow, wantedLeft } from './book.ts';
 import { dropEndedFollowUps, takeFollowUp } from './inbox.ts';
 import { atSpeed, runLanes, sendChunk } from './lanes.ts';
@@ -36,31 +37,36 @@ export async function beginMoves(mover: Mover): Promise<void> {
   const originalCount =
     maxUsers === null || !isNamed ? Math.min(users, maxUsers ?? users) : maxUsers;
   const begun = become(state, 'running', null);
-  const operation = { ...begun.operation, originalCount, startedAtMs: Date.now() };
+  const { takenUp } = state.request;
+  const operation = {
+    ...begun.operation,
+    originalCount: Math.max(originalCount, takenUp?.originalCount ?? 0),
+    startedAtMs: takenUp?.startedAtMs ?? Date.now(),
+  };
   mover.state = { ...begun, operation };
   await mover.save({ isUrgent: true });
 }
 
 /** Reads the world again, selects targets, and writes the next round into the ledger. */
 export async function planNext(mover: Mover): Promise<void> {
-  const state = stateOf(mover);
-  const { request, operation } = state;
+  const { request, operation } = stateOf(mover);
   const situation = await moverActivities.readMoveSituation({ sourceId: request.sourceId });
   mover.limits = situation.settings;
   // absent in the answers of older workers
   mover.inflowOfOthers = (situation as Partial<MoveSituation>).inflowOfOthers ?? {};
-  const hold = findHold(state, situation);
+  const hold = findHold(stateOf(mover), situation);
   if (hold !== null) {
     mover.inbox.pause ??= { actor: 'mover', reason: hold, isByAutomation: true };
     return;
   }
+  const state = stateOf(mover);
   const left = wantedLeft(state) ?? situation.sourceUsers - openRemaining(state);
   const users = roundSize(operation.originalCount, request.stepRatio, Math.max(0, left));
   const targetIds = mover.inbox.targetIds ?? request.targetIds;
   const wish = { sourceId: request.sourceId, targetIds, users };
   const { quotas, refused } = selectTargets(situation.candidates, wish);
-  const isForeign = request.cause === 'foreign';
-  if (users > 0 && quotas.length === 0 && !isForeign) {
+  // Moves that others began to nobody who may take users are given up, not waited for.
+  if (users > 0 && quotas.length === 0 && request.cause !== 'foreign') {
     const known = new Set(situation.candidates.map(({ backendId }) => backendId));
     const reasons = [
       ...refused.map(({ host, refusal }) => `${host}: ${refusal}`),
@@ -71,22 +77,44 @@ export async function planNext(mover: Mover): Promise<void> {
     await condition(() => mover.isHeld(), NO_TARGET_WAIT_MS);
     return;
   }
-  const round = await moverActivities.planRound({
+  const input = roundInput(mover, situation, users, quotas);
+  const round = await moverActivities.planRound(input);
+  mover.state = addRound(become(stateOf(mover), 'running', null), round);
+  await mover.save({ isUrgent: true });
+}
+
+function roundInput(
+  mover: Mover,
+  situation: MoveSituation,
+  users: number,
+  quotas: TargetSelection['quotas'],
+): PlanRoundInput {
+  const state = stateOf(mover);
+  const { request } = state;
+  const { speedPercent } = mover.inbox;
+  const selectionId = request.selectionId ?? null;
+  const takesNoList = situation.takesUserList === false;
+  const isCounted = takesNoList && selectionId === null && !request.isForced;
+  // Named users cannot be asked for by count.
+  if (takesNoList && selectionId !== null) {
+    mover.state = { ...state, request: { ...request, isForced: true } };
+  }
+  const isForeign = request.cause === 'foreign';
+  return {
     operationId: request.operationId,
     sourceId: request.sourceId,
     users,
     firstChunk: state.nextChunk,
     cursor: state.cursor,
-    ...(request.selectionId == null ? {} : { selectionId: request.selectionId, isForeign }),
+    ...(isCounted ? { isCounted } : {}),
+    ...(selectionId === null ? {} : { selectionId, isForeign }),
     rule: {
       quotas: quotas.map(({ backendId, users: share }) => ({ backendId, users: share })),
       minLastMovedSecs: request.minLastMovedSecs,
       arePassedOver: request.maxUsers !== null,
-      chunkSize: chunkSizeOf(users, mover.inbox.speedPercent),
+      chunkSize: isCounted ? countedChunkSize(speedPercent) : chunkSizeOf(users, speedPercent),
     },
-  });
-  mover.state = addRound(become(stateOf(mover), 'running', null), round);
-  await mover.save({ isUrgent: true });
+  };
 }
 
 /** Why automation may not go on by itself; null: it may. Drains know only the site's switch. */
@@ -101,7 +129,8 @@ function findHold(state: MoverState, situation: MoveSituation): string | null {
 }
 
 export async function sendPlanned(mover: Mover): Promise<void> {
-  const unsent = stateOf(mover).openChunks.filter((chunk) => !chunk.isSent);
+  const all = stateOf(mover).openChunks.filter((chunk) => !chunk.isSent);
+  const unsent = all.some((chunk) => chunk.isCounted === true) ? all.slice(0, 1) : all;
   await runLanes(stateOf(mover), unsent, mover.limits, {
     isHeld: () => mover.isHeld(),
     speedPercent: () => mover.inbox.speedPercent,

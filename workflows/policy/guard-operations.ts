@@ -46,12 +46,17 @@ export function guardOperations(
 }
 
 export function isPausedByAutomation(operation: RunningOperation): boolean {
+  return operation.state === 'paused' && isAutomaticPause(operation.stateReason);
+}
+
+/** Whether such a reason of a pause is automation's: an operator's begins with his name. */
+export function isAutomaticPause(stateReason: string | null): boolean {
   const reasons: (string | null)[] = [
     'AutomationPaused',
     'FeatureDisabled',
     'CatastropheProtection',
   ];
-  return operation.state === 'paused' && reasons.includes(operation.stateReason);
+  return reasons.includes(stateReason);
 }
 
 export function featureAt(

@@ -18,8 +18,12 @@ export function roundSize(originalCount: number, stepRatio: number, left: number
 /** Chunks are small enough for every lane to have one, and never over 200 users. */
 export function chunkSizeOf(users: number, speedPercent: number): number {
   const perLane = Math.ceil(users / LANES);
-  const limit = Math.max(1, Math.round((CHUNK_SIZE * speedPercent) / 100));
-  return Math.max(1, Math.min(limit, perLane));
+  return Math.max(1, Math.min(countedChunkSize(speedPercent), perLane));
+}
+
+/** Chunks that are only counted go one after the other, each with a look at everybody: as large as may be. */
+export function countedChunkSize(speedPercent: number): number {
+  return Math.max(1, Math.round((CHUNK_SIZE * speedPercent) / 100));
 }
 
 export function isRoundOver(roundPlanned: number, roundRemaining: number): boolean {
