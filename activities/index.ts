@@ -32,7 +32,7 @@ export function createActivities(context: ActivityContext): Activities {
   };
   return mapFailures({
     ...createReadCluster(context, looks),
-    ...createReadMetrics(context),
+    ...createReadMetrics(context, looks),
     ...createReadMoves(context),
     ...createForeignMoves(context),
     ...createRecordDecision(context),

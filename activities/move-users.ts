@@ -90,7 +90,7 @@ async function readSituation(
   const [userCounts, sourceUsers, reachable] = await Promise.all([
     looks.userCounts.read(backends, operations),
     context.geodb.countUsers(sourceId),
-    looks.findReachable(others.map(({ host }) => host)),
+    looks.findReachable(others),
   ]);
   // A mover that gave up leaves its notes behind; whoever is not on the way is no load.
   const chunks = notes.filter((note) =>

@@ -68,7 +68,7 @@ async function readSnapshot(
   ]);
   const [userCounts, reachable] = await Promise.all([
     looks.userCounts.read(backends, operations),
-    looks.findReachable(backends.map(({ host }) => host)),
+    looks.findReachable(backends),
   ]);
   const features = resolveFeatures(switches.flags, {
     siteId: site.id,

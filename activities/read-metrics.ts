@@ -1,8 +1,8 @@
-/** `cache_metrics`: the latest metrics to Redis, and which Backends look bad. */
+/** `cache_metrics`: the latest metrics to Redis, which Backends look bad, and which we reach. */
 import type { AttemptWindow, BlindReason } from '../workflows/domain/metrics.ts';
 import type { PolicySettings } from '../workflows/domain/policy-settings.ts';
 import { resolveFeature } from '../workflows/policy/resolve-feature.ts';
-import type { ActivityContext } from './context.ts';
+import type { ActivityContext, SharedLooks } from './context.ts';
 import { readHomeSite } from './read-cluster.ts';
 import { readSwitches } from './read-flags.ts';
 import { readSiteMetrics } from './site-metrics.ts';
@@ -22,7 +22,10 @@ export interface ReadMetricsActivities {
   cacheLatestMetrics(): Promise<Glance>;
 }
 
-export function createReadMetrics(context: ActivityContext): ReadMetricsActivities {
+export function createReadMetrics(
+  context: ActivityContext,
+  looks: Pick<SharedLooks, 'findReachable'>,
+): ReadMetricsActivities {
   const { config } = context;
   return {
     async cacheLatestMetrics() {
@@ -33,6 +36,8 @@ export function createReadMetrics(context: ActivityContext): ReadMetricsActiviti
       ]);
       const place = { siteId: site.id, backendId: null, nowMs: startedAtMs };
       const state = resolveFeature(switches.flags, 'MetricsExport', place).state;
+      // No metric of ours, and the task that runs most often: so it is looked at here, whatever the flag.
+      await looks.findReachable(await context.geodb.readBackends(site.id));
       if (state === 'disabled') {
         return { isExporting: false, blindReason: null, settings: config.policy, suspects: [] };
       }

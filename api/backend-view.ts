@@ -1,12 +1,16 @@
 /** Backends as the API shows them: the GeoDB's facts with verdicts, metrics, counts, decisions. */
-import type { Backend } from '../workflows/domain/backend.ts';
+import type { Backend, BackendReachability } from '../workflows/domain/backend.ts';
 import type { BackendMemory } from '../workflows/domain/cluster-snapshot.ts';
 import type { RecordedDecision } from '../workflows/domain/decision.ts';
+import type { FeatureSettings } from '../workflows/domain/feature-flag.ts';
 import type { AttemptCounts, AttemptWindow, SiteMetrics } from '../workflows/domain/metrics.ts';
 import type { Operation } from '../workflows/domain/operation.ts';
 import type { ForeignMoveScan } from '../workflows/domain/user-move.ts';
 import type { Site } from '../workflows/domain/site.ts';
+import type { SiteBalance } from '../workflows/policy/view-balancing.ts';
+import { balanceOf } from './balancing-view.ts';
 import { backendsOf, type Cluster } from './cluster-view.ts';
+import { readFeatureSettings } from './feature-view.ts';
 import type { BackendView, FailureView } from './schemas/cluster.ts';
 import type { SiteMetricsAnswer } from './site-metrics.ts';
 import type { ViewState } from './state.ts';
@@ -24,6 +28,9 @@ export interface SiteFacts {
   readonly counts: ReadonlyMap<string, UserCount>;
   /** Moves that somebody else began; null: nobody has looked yet. */
   readonly foreignMoves: ForeignMoveScan | null;
+  readonly flags: FeatureSettings;
+  /** By Backend id; of another site: empty, its own controller looks. */
+  readonly reachability: ReadonlyMap<string, BackendReachability>;
 }
 
 const RECENT_DECISIONS = 100;
@@ -36,14 +43,17 @@ export async function readSiteFacts(
 ): Promise<SiteFacts> {
   const { store } = state.dependencies;
   const backends = backendsOf(cluster, site);
-  const [memories, operations, page, metrics, counts, foreignMoves] = await Promise.all([
-    store.readBackendMemories(site.name),
-    store.listOpenOperations(site.name),
-    store.readDecisions({ siteName: site.name, limit: RECENT_DECISIONS }),
-    state.metrics(site.name),
-    state.userCounts.read(backends),
-    store.readForeignMoveScan(site.name),
-  ]);
+  const [memories, operations, page, metrics, counts, foreignMoves, flags, reachability] =
+    await Promise.all([
+      store.readBackendMemories(site.name),
+      store.listOpenOperations(site.name),
+      store.readDecisions({ siteName: site.name, limit: RECENT_DECISIONS }),
+      state.metrics(site.name),
+      state.userCounts.read(backends),
+      store.readForeignMoveScan(site.name),
+      readFeatureSettings(state.dependencies),
+      store.readReachability(site.name),
+    ]);
   return {
     site,
     backends,
@@ -53,17 +63,24 @@ export async function readSiteFacts(
     metrics,
     counts,
     foreignMoves,
+    flags,
+    reachability: new Map(reachability.map((each) => [each.backendId, each])),
   };
 }
 
 export function presentBackends(state: ViewState, facts: SiteFacts): BackendView[] {
-  return facts.backends.map((backend) => presentBackend(state, facts, backend));
+  const balance = balanceOf(state, facts);
+  return facts.backends.map((backend) => presentBackend(state, facts, backend, balance));
 }
 
-export function presentBackend(state: ViewState, facts: SiteFacts, backend: Backend): BackendView {
+export function presentBackend(
+  state: ViewState,
+  facts: SiteFacts,
+  backend: Backend,
+  balance: SiteBalance | null = balanceOf(state, facts),
+): BackendView {
   const { policy } = state.dependencies.config;
   const memory = facts.memories.get(backend.id) ?? null;
-  const count = facts.counts.get(backend.id) ?? null;
   const metrics = facts.metrics.metrics;
   return {
     id: backend.id,
@@ -72,13 +89,14 @@ export function presentBackend(state: ViewState, facts: SiteFacts, backend: Back
     status: backend.status,
     loadFactor: backend.loadFactor,
     ...presentMemory(memory),
-    users: count?.users ?? null,
-    usersCountedAtMs: count?.countedAtMs ?? null,
+    ...presentCount(facts.counts.get(backend.id)),
     sessions: null,
     failure: failureOver(metrics, backend.host, policy.failureWindowSecs),
     criticalFailure: failureOver(metrics, backend.host, policy.failureCriticalWindowSecs),
     load: metrics?.load[backend.host] ?? null,
     foreignMoves: foreignMovesOff(facts, backend.id),
+    balancing: presentBalance(balance, backend),
+    doveadm: presentDoveadm(facts.reachability.get(backend.id)),
     isOfflineByController: isOfflineByController(backend, memory),
     operationId: facts.operations.find((each) => each.sourceId === backend.id)?.operationId ?? null,
     lastDecision: facts.decisions.find((each) => each.hosts.includes(backend.host)) ?? null,
@@ -101,6 +119,25 @@ function presentMemory(
     judgedAtMs: memory?.judgedAtMs ?? null,
     operatorHoldUntilMs: memory?.operatorHoldUntilMs ?? null,
   };
+}
+
+function presentBalance(balance: SiteBalance | null, { id }: Backend): BackendView['balancing'] {
+  const own = balance?.backends.find(({ backendId }) => backendId === id);
+  if (own === undefined) return null;
+  const { exclusion, score, parts } = own;
+  return { exclusion, score, parts };
+}
+
+function presentDoveadm(looked: BackendReachability | undefined): BackendView['doveadm'] {
+  if (looked === undefined) return null;
+  const { isReachable, failure, sinceMs, checkedAtMs } = looked;
+  return { isReachable, failure, sinceMs, checkedAtMs };
+}
+
+function presentCount(
+  count: UserCount | undefined,
+): Pick<BackendView, 'users' | 'usersCountedAtMs'> {
+  return { users: count?.users ?? null, usersCountedAtMs: count?.countedAtMs ?? null };
 }
 
 /** We remember the write time of our own change; another one is somebody else's change. */

@@ -3,10 +3,10 @@ import { Gauge } from 'prom-client';
 import type { OperationCause, OperationKind } from '../workflows/domain/operation.ts';
 import { resolveFeature } from '../workflows/policy/resolve-feature.ts';
 import { readSiteFacts, type SiteFacts } from './backend-view.ts';
+import { balanceOf } from './balancing-view.ts';
 import { presentCatastrophe } from './catastrophe-view.ts';
 import { readCluster } from './cluster-view.ts';
 import type { Dependencies } from './dependencies.ts';
-import { readFeatureSettings } from './feature-view.ts';
 import { memoize } from './memoize.ts';
 import type { ViewState } from './state.ts';
 import { createTaskFigures } from './task-figures.ts';
@@ -77,6 +77,14 @@ function createGauges(dependencies: Dependencies) {
       'Seconds since the oldest of these moves was first seen.',
       ['source'],
     ),
+    reachable: gauge(
+      'dovekeeper_backend_doveadm_reachable',
+      '1 where the controller reaches the doveadm of the Backend.',
+      ['backend'],
+    ),
+    score: gauge('dovekeeper_backend_load_score', 'Load score of a Backend in balancing.', [
+      'backend',
+    ]),
     holding: gauge('dovekeeper_catastrophe_protection', '1 while protection holds.', []),
     blind: gauge('dovekeeper_blind', '1 while the metrics show too little to decide.', []),
   };
@@ -91,24 +99,16 @@ async function refreshFigures(
   const { dependencies } = state;
   const { store, metrics, config, now } = dependencies;
   const cluster = await readCluster(dependencies);
-  const [settings, facts, tasks, nothings] = await Promise.all([
-    readFeatureSettings(dependencies),
+  const [facts, tasks, nothings] = await Promise.all([
     readSiteFacts(state, cluster, cluster.home),
     state.tasks.glance(),
     store.readLastNothings(config.site, 'check_backend_health'),
   ]);
   const place = { siteId: cluster.home.id, backendId: null, nowMs: now() };
-  if (resolveFeature(settings, 'MetricsExport', place).state === 'disabled') return false;
+  if (resolveFeature(facts.flags, 'MetricsExport', place).state === 'disabled') return false;
   gauges.setTasks(tasks);
   forgetFormer(metrics, exported, facts.backends);
-  gauges.users.reset();
-  gauges.online.reset();
-  for (const backend of facts.backends) {
-    metrics.setVerdict(backend.host, facts.memories.get(backend.id)?.verdict ?? 'unknown');
-    gauges.online.set({ backend: backend.host }, backend.status === 'online' ? 1 : 0);
-    const users = facts.counts.get(backend.id)?.users;
-    if (users !== undefined) gauges.users.set({ backend: backend.host }, users);
-  }
+  setBackends(state, gauges, facts);
   setOperations(gauges, facts.operations);
   setForeignMoves(gauges, facts, now());
   const catastrophe = presentCatastrophe(dependencies, facts, nothings);
@@ -127,6 +127,24 @@ function setForeignMoves(gauges: Gauges, facts: SiteFacts, nowMs: number): void 
     gauges.foreignMoves.set({ source: host }, counted?.users ?? 0);
     const ageMs = counted === undefined ? 0 : Math.max(0, nowMs - counted.oldestSeenAtMs);
     gauges.foreignAge.set({ source: host }, ageMs / 1000);
+  }
+}
+
+function setBackends(state: ViewState, gauges: Gauges, facts: SiteFacts): void {
+  const { metrics } = state.dependencies;
+  const balance = balanceOf(state, facts);
+  for (const one of [gauges.users, gauges.online, gauges.reachable, gauges.score]) one.reset();
+  for (const backend of facts.backends) {
+    const score = balance?.backends.find(({ backendId }) => backendId === backend.id)?.score;
+    if (score != null) gauges.score.set({ backend: backend.host }, score);
+    const isReachable = facts.reachability.get(backend.id)?.isReachable;
+    if (isReachable !== undefined) {
+      gauges.reachable.set({ backend: backend.host }, isReachable ? 1 : 0);
+    }
+    metrics.setVerdict(backend.host, facts.memories.get(backend.id)?.verdict ?? 'unknown');
+    gauges.online.set({ backend: backend.host }, backend.status === 'online' ? 1 : 0);
+    const users = facts.counts.get(backend.id)?.users;
+    if (users !== undefined) gauges.users.set({ backend: backend.host }, users);
   }
 }
 

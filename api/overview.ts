@@ -2,10 +2,11 @@
 import type { FeatureSettings } from '../workflows/domain/feature-flag.ts';
 import type { SiteReachability } from '../workflows/domain/site.ts';
 import { readAutomationView } from './automation-view.ts';
+import { presentBalancing } from './balancing-view.ts';
 import { presentBackends, ratioOf, readSiteFacts, type SiteFacts } from './backend-view.ts';
 import { presentCatastrophe } from './catastrophe-view.ts';
 import { presentSite, readCluster, type Cluster } from './cluster-view.ts';
-import { effectiveFeatures, readFeatureSettings } from './feature-view.ts';
+import { effectiveFeatures } from './feature-view.ts';
 import { presentForeignMoves } from './foreign-moves-view.ts';
 import { presentOperation } from './operation-view.ts';
 import type { BackendView } from './schemas/cluster.ts';
@@ -20,13 +21,13 @@ export async function readOverview(state: ViewState): Promise<OverviewView> {
   const { dependencies } = state;
   const { store, geodb, config, now } = dependencies;
   const cluster = await readCluster(dependencies);
-  const [facts, ownership, automation, settings, nothings, reachability, tasks, health] =
+  const [facts, ownership, automation, nothings, balanced, reachability, tasks, health] =
     await Promise.all([
       readSiteFacts(state, cluster, cluster.home),
       state.ownership(),
       readAutomationView(dependencies),
-      readFeatureSettings(dependencies),
       store.readLastNothings(config.site, 'check_backend_health'),
+      store.readLastNothings(config.site, 'rebalance_sites'),
       geodb.readSiteReachability(),
       state.tasks.glance(),
       state.health(),
@@ -37,9 +38,13 @@ export async function readOverview(state: ViewState): Promise<OverviewView> {
     site: presentSite(cluster, cluster.home),
     ownership,
     automation,
-    features: featuresOfSite(cluster, settings, now()),
+    features: featuresOfSite(cluster, facts.flags, now()),
     metrics: presentMetrics(state, facts),
     catastrophe: presentCatastrophe(dependencies, facts, nothings),
+    balancing: presentBalancing(state, facts, {
+      isPaused: automation.state === 'paused',
+      recorded: [...balanced, ...facts.decisions.filter(({ task }) => task === 'rebalance_sites')],
+    }),
     limits: limitsOf(state),
     backends,
     operations: facts.operations.map((operation) => presentOperation(cluster, operation)),

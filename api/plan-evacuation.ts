@@ -13,7 +13,7 @@ import type { ViewState } from './state.ts';
 const MAX_DIFFERENCE = 0.05;
 
 /**
- * Counts at this moment. Whether the doveadm of a target answers is found out by the mover itself.
+ * Counts at this moment; whether the doveadm of a target answers as last looked at: the mover asks again.
  * Rejects with GatewayError{cassandra}.
  */
 export async function planEvacuation(
@@ -87,7 +87,7 @@ function candidateOf(facts: SiteFacts, backend: Backend): TargetCandidate {
     status: backend.status,
     loadFactor: backend.loadFactor,
     verdict: facts.memories.get(backend.id)?.verdict ?? 'unknown',
-    isDoveadmReachable: true,
+    isDoveadmReachable: facts.reachability.get(backend.id)?.isReachable ?? true,
     isBeingEmptied: facts.operations.some(
       ({ sourceId, kind }) =>
         sourceId === backend.id && (kind === 'evacuation' || kind === 'drain'),

@@ -11,6 +11,7 @@ export interface GatewayErrorFields {
   /** Stable code to branch on. */
   readonly code:
     | 'Unreachable'
+    | 'NameNotResolved'
     | 'Timeout'
     | 'Refused'
     | 'NotFound'

@@ -49,7 +49,10 @@ export interface Config {
   readonly redis: { readonly url: string };
   readonly prometheus: PrometheusConfig;
   readonly temporal: { readonly address: string; readonly namespace: string };
-  readonly doveadm: DoveadmConfig;
+  readonly doveadm: DoveadmConfig & {
+    /** A name that cannot be resolved is forgiven for so long. */
+    readonly nameGraceSecs: number;
+  };
   readonly proxyHosts: readonly string[];
   readonly http: Listen & {
     /** Without a trailing slash. */
@@ -159,6 +162,7 @@ function toConfig(values: Values, nullable: Nullable): Config {
       port: values.DOVEADM_PORT,
       apiKey: nullable.DOVEADM_API_KEY,
       hostAddresses: values.HOST_ADDRESSES,
+      nameGraceSecs: values.BACKEND_REACHABILITY_NAME_RESOLUTION_FAILURE_DURATION_ALLOWED_SECS,
     },
     proxyHosts: values.PROXY_HOSTS,
     http: {

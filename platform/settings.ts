@@ -96,6 +96,12 @@ export const SETTINGS = {
     default: '',
   }),
 
+  BACKEND_REACHABILITY_NAME_RESOLUTION_FAILURE_DURATION_ALLOWED_SECS: define(
+    count,
+    'seconds that a Backend whose name cannot be resolved still counts as reachable',
+    { default: '10' },
+  ),
+
   HTTP_LISTEN: define(listen, 'address:port of API and UI', { default: '127.0.0.1:8080' }),
   METRICS_LISTEN: define(listen, 'address:port of the worker metrics', {
     default: '127.0.0.1:9464',

@@ -26,7 +26,12 @@ const isWorkflow = (path: string): boolean =>
   inside(path, 'workflows') && !isDomain(path) && !isPolicy(path) && !isContract(path);
 
 /** The decisions that an activity may make by itself: over data that is too much to hand to a workflow. */
-const POLICIES_OF_ACTIVITIES = ['choose-users', 'resolve-feature', 'merge-feature-settings'];
+const POLICIES_OF_ACTIVITIES = [
+  'judge-reachability',
+  'choose-users',
+  'resolve-feature',
+  'merge-feature-settings',
+];
 
 /** Imports of the given files that are not allowed, as `file:line -> target`. */
 function strangers(

@@ -2,7 +2,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { presentBackend, presentBackends, readSiteFacts } from '../backend-view.ts';
 import { findBackend, findSite, readCluster } from '../cluster-view.ts';
-import { effectiveFeatures, readFeatureSettings } from '../feature-view.ts';
+import { effectiveFeatures } from '../feature-view.ts';
 import { access, createRouter, jsonAnswer, problems } from '../router.ts';
 import { BackendDetail, BackendList, BackendUserPage } from '../schemas/cluster.ts';
 import { pageQuery } from '../schemas/problem.ts';
@@ -50,9 +50,8 @@ backendRoutes.openapi(readBackend, async (c) => {
   const cluster = await readCluster(dependencies);
   const backend = findBackend(cluster, c.req.valid('param').host);
   const site = findSite(cluster.sites, backend.siteId);
-  const [facts, settings, page] = await Promise.all([
+  const [facts, page] = await Promise.all([
     readSiteFacts(state, cluster, site),
-    readFeatureSettings(dependencies),
     dependencies.store.readDecisions({
       siteName: site.name,
       host: backend.host,
@@ -63,7 +62,7 @@ backendRoutes.openapi(readBackend, async (c) => {
   const detail = {
     ...presentBackend(state, facts, backend),
     isHome: site.id === cluster.home.id,
-    features: effectiveFeatures(cluster, settings, place),
+    features: effectiveFeatures(cluster, facts.flags, place),
     lastDecisions: page.decisions,
   };
   return c.json(detail, 200);

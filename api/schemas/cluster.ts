@@ -3,6 +3,7 @@ import { z } from '@hono/zod-openapi';
 import { BACKEND_STATUSES } from '../../workflows/domain/backend.ts';
 import { HEALTH_VERDICTS } from '../../workflows/domain/cluster-snapshot.ts';
 import { LEDGER_STATES } from '../../workflows/domain/user-move.ts';
+import { BackendBalanceView } from './balancing.ts';
 import { DecisionView } from './decision.ts';
 import { EffectiveFeature } from './feature.ts';
 import { nextCursor } from './problem.ts';
@@ -77,6 +78,16 @@ export const ForeignMovesView = z
       'Moves that no Operation of this controller began; since when is its own first sight of them.',
   });
 export type ForeignMovesView = z.infer<typeof ForeignMovesView>;
+export const DoveadmView = z
+  .object({
+    isReachable: z.boolean().openapi({
+      description: 'Whether this controller reaches it: else it is no target of moves.',
+    }),
+    failure: z.string().nullable().openapi({ description: 'Of the last look; null: it answered.' }),
+    sinceMs: z.int(),
+    checkedAtMs: z.int(),
+  })
+  .openapi('DoveadmReachability');
 
 export const BackendView = z
   .object({
@@ -104,6 +115,8 @@ export const BackendView = z
     foreignMoves: orNull(ForeignMovesOff).openapi({
       description: 'Moves off it that no Operation of this controller began; null: none.',
     }),
+    balancing: orNull(BackendBalanceView).openapi({ description: 'null: of another site.' }),
+    doveadm: orNull(DoveadmView).openapi({ description: 'null: nobody looked yet.' }),
     isOfflineByController: z.boolean(),
     operatorHoldUntilMs: z
       .int()

@@ -1,5 +1,6 @@
 /** One document for the first page of the UI. */
 import { z } from '@hono/zod-openapi';
+import { BalancingView } from './balancing.ts';
 import { BackendView, ForeignMovesView, SiteView } from './cluster.ts';
 import { DecisionView, MetricsViewSchema } from './decision.ts';
 import { AutomationView, EffectiveFeature } from './feature.ts';
@@ -43,6 +44,7 @@ export const OverviewView = z
       maxAgeSecs: z.number(),
     }),
     catastrophe: CatastropheView,
+    balancing: BalancingView,
     limits: z.object({
       failureRatio: z.number(),
       failureCriticalRatio: z.number(),

@@ -12,12 +12,9 @@ export const TaskView = z
     lastDurationMs: z.number().nullable(),
     lastError: z.string().nullable(),
     lastErrorAtMs: z.int().nullable(),
-    failingSinceMs: z
-      .int()
-      .nullable()
-      .openapi({
-        description: 'First failed run since the last success; null: the last succeeded.',
-      }),
+    failingSinceMs: z.int().nullable().openapi({
+      description: 'First failed run since the last success; null: the last succeeded.',
+    }),
     outcomes: z.record(z.string(), z.number()),
     isPaused: z.boolean().nullable().openapi({ description: 'null: Temporal does not answer.' }),
     pausedNote: z.string().nullable(),

@@ -1,4 +1,5 @@
 /** Our own keyspace: decisions and snapshots, operations and their ledger, memory of Backends, audit. */
+import type { BackendReachability } from '../../workflows/domain/backend.ts';
 import type {
   ClusterSnapshot,
   AutomationState,
@@ -165,6 +166,11 @@ export interface ControllerStore {
     siteName: string,
     memories: readonly (Partial<BackendMemory> & { readonly backendId: string })[],
   ): Promise<void>;
+
+  /** As last looked at, each Backend that was; empty: nobody looked yet. */
+  readReachability(siteName: string): Promise<BackendReachability[]>;
+  /** Replaces that list. */
+  saveReachability(siteName: string, backends: readonly BackendReachability[]): Promise<void>;
 
   readAutomation(siteName: string): Promise<AutomationSwitch | null>;
   saveAutomation(automation: AutomationSwitch): Promise<void>;

@@ -104,4 +104,12 @@ export const MIGRATIONS: readonly Migration[] = [
       `CREATE TABLE IF NOT EXISTS {ks}.foreign_move_scans (site text PRIMARY KEY, body text)`,
     ],
   },
+  {
+    version: 6,
+    name: 'reachability of Backends',
+    cql: [
+      // One row a site: it is read and written as a whole, every few seconds.
+      `CREATE TABLE IF NOT EXISTS {ks}.backend_reachability (site text PRIMARY KEY, body text)`,
+    ],
+  },
 ];

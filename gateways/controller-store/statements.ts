@@ -212,6 +212,14 @@ function selectionStatements(on: On) {
 function switchStatements(on: On) {
   return {
     readBackendMemories: on('backend_memory', `SELECT * FROM {ks}.backend_memory WHERE site = ?`),
+    readReachability: on(
+      'backend_reachability',
+      `SELECT body FROM {ks}.backend_reachability WHERE site = ?`,
+    ),
+    saveReachability: on(
+      'backend_reachability',
+      `INSERT INTO {ks}.backend_reachability (site, body) VALUES (?, ?)`,
+    ),
     readAutomation: on('automation', `SELECT body FROM {ks}.automation WHERE site = ?`),
     saveAutomation: on('automation', `INSERT INTO {ks}.automation (site, body) VALUES (?, ?)`),
     readFeatureOverrides: on('feature_overrides', `SELECT body FROM {ks}.feature_overrides`),

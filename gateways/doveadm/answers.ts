@@ -60,11 +60,18 @@ export function readCommandList(answer: DoveadmAnswer, context: Context): Comman
   return parsed.data;
 }
 
+const SILENCES = {
+  noAddress: 'NameNotResolved',
+  noConnection: 'Unreachable',
+  noAnswer: 'BadAnswer',
+  brokenAnswer: 'BadAnswer',
+} as const satisfies Record<DoveadmSilence['kind'], Verdict['code']>;
+
 /** For what never became an answer. */
 export function toDoveadmError(error: unknown, { operation, host }: Context): GatewayError {
   const verdict: Verdict =
     error instanceof DoveadmSilence
-      ? { code: error.kind === 'noConnection' ? 'Unreachable' : 'BadAnswer', isTemporary: true }
+      ? { code: SILENCES[error.kind], isTemporary: true }
       : isTimeout(error)
         ? { code: 'Timeout', isTemporary: true }
         : { code: 'BadAnswer', isTemporary: true };

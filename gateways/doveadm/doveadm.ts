@@ -1,5 +1,6 @@
 /** doveadm over HTTP: the hand that moves users, on Backends and on proxies. */
 import type { BackendStatus } from '../../workflows/domain/backend.ts';
+import type { GatewayErrorFields } from '../gateway-error.ts';
 
 export interface BatchMoveRequest {
   readonly sourceHost: string;
@@ -13,6 +14,8 @@ export interface BatchMoveRequest {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
 }
+
+export type DoveadmSilenceCode = GatewayErrorFields['code'];
 
 /** What the Backend's command list shows (`GET /doveadm/v1`). */
 export interface DoveadmCommands {
@@ -28,6 +31,8 @@ export interface Doveadm {
     host: string,
     options: { timeoutMs: number; maxAgeMs: number },
   ): Promise<DoveadmCommands>;
+  /** Never throws: the code of the error where the host does not answer as it should; null: it does. */
+  findSilence(host: string, timeoutMs: number): Promise<DoveadmSilenceCode | null>;
   /** Never throws: false where the Backend does not answer in time. */
   isAnswering(host: string, timeoutMs: number): Promise<boolean>;
   /** One command for the whole chunk. The reply is no proof: read the homes afterwards. */

@@ -72,7 +72,7 @@ class DoveadmHosts {
       try {
         return (await lookup(host)).address;
       } catch (error) {
-        throw new DoveadmSilence('noConnection', error);
+        throw new DoveadmSilence('noAddress', error);
       }
     });
   }
@@ -122,14 +122,8 @@ export function createDoveadm(config: DoveadmConfig, metrics: Metrics): Doveadm 
   const { backendUpdate, who } = DOVEADM_NAMES;
   return {
     readCommands: async (host, options) => toCommands(await hosts.readCommandList(host, options)),
-    isAnswering: async (host, timeoutMs) => {
-      try {
-        await hosts.readCommandList(host, { timeoutMs, maxAgeMs: -1 });
-        return true;
-      } catch {
-        return false;
-      }
-    },
+    findSilence: (host, timeoutMs) => findSilence(hosts, host, timeoutMs),
+    isAnswering: async (host, timeoutMs) => (await findSilence(hosts, host, timeoutMs)) === null,
     batchMove: (request) => batchMove(hosts, request),
     updateStatus: async (viaHost, host, status) => {
       const parameters = { [backendUpdate.host]: host, [backendUpdate.status]: status };
@@ -142,6 +136,20 @@ export function createDoveadm(config: DoveadmConfig, metrics: Metrics): Doveadm 
     },
     ...kickMethods(hosts, quick),
   };
+}
+
+/** The list of commands is asked for: it needs the right key, and changes nothing. */
+async function findSilence(
+  hosts: DoveadmHosts,
+  host: string,
+  timeoutMs: number,
+): Promise<GatewayError['code'] | null> {
+  try {
+    await hosts.readCommandList(host, { timeoutMs, maxAgeMs: -1 });
+    return null;
+  } catch (error) {
+    return error instanceof GatewayError ? error.code : 'BadAnswer';
+  }
 }
 
 type KickMethods = Pick<Doveadm, 'kick' | 'proxyKick' | 'listProxySessions'>;

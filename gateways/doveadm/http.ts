@@ -1,5 +1,6 @@
 /** One HTTP request to doveadm: a connection of its own, one answer, then closed. */
 import { request } from 'node:http';
+import { isIP } from 'node:net';
 import type { IncomingMessage, RequestOptions } from 'node:http';
 
 export interface DoveadmRequest {
@@ -18,9 +19,9 @@ export interface DoveadmAnswer {
   readonly text: string;
 }
 
-/** Why there is no answer: `noConnection` never reached the host, `noAnswer` did. */
+/** Why there is no answer: `noAddress` did not find out where the host is, `noAnswer` reached it. */
 export class DoveadmSilence extends Error {
-  readonly kind: 'noConnection' | 'noAnswer' | 'brokenAnswer';
+  readonly kind: 'noAddress' | 'noConnection' | 'noAnswer' | 'brokenAnswer';
 
   constructor(kind: DoveadmSilence['kind'], cause: unknown) {
     super(cause instanceof Error ? cause.message : String(cause), { cause });
@@ -35,11 +36,12 @@ const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 /** Rejects with DoveadmSilence, or with the reason of the signal. */
 export function exchange(wanted: DoveadmRequest): Promise<DoveadmAnswer> {
   return new Promise((resolve, reject) => {
-    let kind: DoveadmSilence['kind'] = 'noConnection';
+    let kind: DoveadmSilence['kind'] = isIP(wanted.address) === 0 ? 'noAddress' : 'noConnection';
     const fail = (error: unknown): void => {
-      reject(
-        wanted.signal.aborted ? (wanted.signal.reason as Error) : new DoveadmSilence(kind, error),
-      );
+      const { aborted, reason } = wanted.signal as { aborted: boolean; reason: unknown };
+      // A resolver that answers too late has not told where the host is either.
+      const isLateName = kind === 'noAddress' && isTimeout(reason);
+      reject(aborted && !isLateName ? (reason as Error) : new DoveadmSilence(kind, error));
     };
     if (wanted.signal.aborted) {
       fail(null);
@@ -52,6 +54,9 @@ export function exchange(wanted: DoveadmRequest): Promise<DoveadmAnswer> {
       }, fail);
     });
     outgoing.on('socket', (socket) => {
+      socket.once('lookup', (error: Error | null) => {
+        if (error === null) kind = 'noConnection';
+      });
       socket.once('connect', () => {
         kind = 'noAnswer';
       });
@@ -61,6 +66,10 @@ export function exchange(wanted: DoveadmRequest): Promise<DoveadmAnswer> {
     outgoing.removeHeader('connection');
     outgoing.end(wanted.body ?? undefined);
   });
+}
+
+function isTimeout(reason: unknown): boolean {
+  return reason instanceof DOMException && reason.name === 'TimeoutError';
 }
 
 function toOptions({ method, address, port, path, apiKey, body, signal }: DoveadmRequest) {

@@ -326,6 +326,67 @@ describe('tasks', () => {
   });
 });
 
+describe('load scores', () => {
+  it('are shown with their parts, or why a Backend takes no part, before balancing is switched on', async () => {
+    const { metrics } = world.played;
+    if (metrics === null) throw new Error('no metrics are played');
+    const load = (level: number) => ({
+      cpu: level,
+      memoryBytes: level * 1e9,
+      metacacheBytes: level * 1e8,
+      samples: 5000,
+    });
+    const loads = [
+      ['north-mail2', load(2)],
+      ['north-mail3', load(1)],
+      ['north-mail4', { ...load(1), samples: 7 }],
+    ] as const;
+    world.played.metrics = { ...metrics, attempts: {}, load: Object.fromEntries(loads) };
+    type Balancing = Record<string, unknown> & { parts: Record<string, number> };
+    type Shown = { host: string; balancing: Balancing | null };
+    const overview = await get<{ backends: Shown[]; balancing: Record<string, unknown> }>(
+      '/overview',
+    );
+    const of = (host: string) => overview.backends.find((each) => each.host === host)?.balancing;
+    expect(of('north-mail2')).toEqual({
+      exclusion: null,
+      score: 3,
+      parts: { memory: 1, cpu: 1, metacache: 1 },
+    });
+    expect(of('north-mail3')).toMatchObject({ score: -3 });
+    expect(of('north-mail4')).toMatchObject({ exclusion: 'TooFewSamples', score: null });
+    expect(overview.balancing).toMatchObject({
+      mostLoadedHost: 'north-mail2',
+      leastLoadedHost: 'north-mail3',
+      scoreDelta: 6,
+      threshold: 3,
+      eligible: 2,
+      wouldNow: { kind: 'nothing', reason: 'FeatureDisabled' },
+    });
+    expect(await get('/backends/north-mail2')).toMatchObject({ balancing: { score: 3 } });
+    expect(await get('/backends/south-mail1')).toMatchObject({ balancing: null });
+    world.played.metrics = metrics;
+  });
+});
+
+describe('reachability of Backends', () => {
+  it('is shown as it was last looked at, and keeps a Backend from balancing', async () => {
+    const look = {
+      backendId: backendIdOf(4),
+      nameFailingSinceMs: null,
+      checkedAtMs: 5,
+      sinceMs: 4,
+    };
+    const silent = { ...look, isReachable: false, failure: 'Timeout' };
+    await world.dependencies.store.saveReachability(SITE, [silent]);
+    expect(await get('/backends/north-mail4')).toMatchObject({
+      doveadm: { isReachable: false, failure: 'Timeout', sinceMs: 4, checkedAtMs: 5 },
+    });
+    expect(await get('/backends/north-mail3')).toMatchObject({ doveadm: null });
+    await world.dependencies.store.saveReachability(SITE, []);
+  });
+});
+
 describe('overview', () => {
   it('puts the site into one document', async () => {
     const overview = await get<Record<string, unknown>>('/overview');

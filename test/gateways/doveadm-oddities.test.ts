@@ -191,6 +191,20 @@ describe('doveadm: recorded oddities', () => {
     expect(Date.now() - startedMs).toBeLessThan(2000);
   });
 
+  it('knows a name that cannot be resolved from a host that does not listen', async () => {
+    const nameless = createDoveadm({ port: 9, apiKey: null, hostAddresses: {} }, metrics);
+    const name = 'no-such-host.invalid';
+    expect(await failureOf(nameless.who(name))).toMatchObject({
+      code: 'NameNotResolved',
+      isTemporary: true,
+      subject: name,
+    });
+    expect(await nameless.findSilence(name, 500)).toBe('NameNotResolved');
+    // Not even asked in time: nobody has told where the host is.
+    expect(await nameless.findSilence('another.invalid', 1)).toBe('NameNotResolved');
+    expect(await nameless.findSilence('127.0.0.1', 500)).toBe('Unreachable');
+  });
+
   it('sends the key, one command and no word about the connection', async () => {
     const doveadm = await replay.start(DONE);
     await doveadm.updateStatus('mail1', 'mail2', 'offline');

@@ -89,6 +89,18 @@ describe('controller store: memory and switches', () => {
     await store.saveFeatureOverride(override);
     expect(await store.readFeatureOverrides()).toEqual([override]);
 
+    expect(await store.readReachability('north')).toEqual([]);
+    const look = {
+      backendId: 'id-mail1',
+      isReachable: false,
+      failure: 'Timeout',
+      sinceMs: nowMs,
+      nameFailingSinceMs: null,
+      checkedAtMs: nowMs,
+    };
+    await store.saveReachability('north', [look]);
+    expect(await store.readReachability('north')).toEqual([look]);
+
     const run = {
       siteName: 'north',
       task: 'cache_metrics',

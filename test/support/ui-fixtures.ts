@@ -10,6 +10,7 @@ import type {
   Task,
   User,
 } from '../../ui/src/api/model.ts';
+import { balanceOf, balancing } from './ui-balancing-fixture.ts';
 
 export type Scenario = 'busy' | 'calm' | 'blind' | 'catastrophe' | 'recovered';
 
@@ -150,6 +151,7 @@ export function backends(scenario: Scenario, nowMs: number): Backend[] {
         : ratio > 0.1
           ? 'degraded'
           : 'healthy';
+    const isReachable = scenario !== 'busy' || n !== 8;
     const isGone = scenario === 'recovered' && n === 7;
     const own = all.find(({ hosts }) => hosts.includes(host(n))) ?? null;
     return {
@@ -171,6 +173,13 @@ export function backends(scenario: Scenario, nowMs: number): Backend[] {
         memoryBytes: 60e9 + n * 1e9,
         metacacheBytes: 46e9,
         samples: 9000,
+      },
+      balancing: balanceOf(n, isReachable),
+      doveadm: {
+        isReachable,
+        failure: isReachable ? null : 'Timeout',
+        sinceMs: nowMs - 400_000,
+        checkedAtMs: nowMs - 2000,
       },
       isOfflineByController: isGone,
       foreignMoves: null,
@@ -294,6 +303,7 @@ export function overview(scenario: Scenario, nowMs: number, isPaused: boolean): 
       decisionId: ulid(4),
       sinceMs: scenario === 'catastrophe' ? nowMs - 90_000 : null,
     },
+    balancing: balancing(nowMs, decision),
     limits: LIMITS,
     backends: all,
     operations: scenario === 'busy' ? open : [],

@@ -14,3 +14,16 @@ export interface Backend {
   /** Cassandra WRITETIME(status) in microseconds: tells our change from an operator's. */
   readonly statusWrittenAtMicros: number | null;
 }
+
+/** Whether the controller reaches the doveadm of a Backend: what it does not reach is no target of moves. */
+export interface BackendReachability {
+  readonly backendId: string;
+  readonly isReachable: boolean;
+  /** What was wrong at the last look, also within the grace for names; null: it answered. */
+  readonly failure: string | null;
+  /** Since when it is or is not reachable. */
+  readonly sinceMs: number;
+  /** First look of an unbroken row in which its name could not be resolved. */
+  readonly nameFailingSinceMs: number | null;
+  readonly checkedAtMs: number;
+}

@@ -67,7 +67,7 @@ function decidePair(
   }
   const { scores } = scoreLoad(candidates, settings);
   const byHost = Object.fromEntries(
-    candidates.map(({ facts }, index) => [facts.host, round(scores[index] ?? 0)]),
+    candidates.map(({ facts }, index) => [facts.host, roundScore(scores[index] ?? 0)]),
   );
   const answer = (
     kind: DecisionKind,
@@ -80,10 +80,10 @@ function decidePair(
   const pair = mostAndLeast(candidates, scores);
   const threshold = settings.loadBalanceScoreDeltaThresholdRatio;
   const measured = {
-    scoreDelta: round(pair.delta),
+    scoreDelta: roundScore(pair.delta),
     threshold,
-    sourceScore: round(pair.sourceScore),
-    targetScore: round(pair.targetScore),
+    sourceScore: roundScore(pair.sourceScore),
+    targetScore: roundScore(pair.targetScore),
   };
   const limitingSetting = 'HOST_LOAD_BALANCE_SCORE_DELTA_THRESHOLD_RATIO';
   if (pair.delta <= threshold) {
@@ -105,17 +105,20 @@ function decidePair(
     numbers: {
       ...measured,
       users,
-      projectedSourceScore: round(projected.sourceScore),
-      projectedTargetScore: round(projected.targetScore),
-      spreadPercent: round(spreadPercent(candidates)),
-      projectedSpreadPercent: round(projected.spreadPercent),
+      projectedSourceScore: roundScore(projected.sourceScore),
+      projectedTargetScore: roundScore(projected.targetScore),
+      spreadPercent: roundScore(spreadPercent(candidates)),
+      projectedSpreadPercent: roundScore(projected.spreadPercent),
     },
     limitingSetting,
   });
 }
 
+/** Rounded as decisions show them. */
+export const roundScore = (score: number): number => Math.round(score * 1000) / 1000;
+
 /** Ties go to the first by host, so that the order in which Backends are read changes nothing. */
-function mostAndLeast(candidates: readonly Candidate[], scores: readonly number[]): Pair {
+export function mostAndLeast(candidates: readonly Candidate[], scores: readonly number[]): Pair {
   const sorted = candidates
     .map((candidate, index) => ({ candidate, score: scores[index] ?? 0 }))
     .sort(
@@ -133,7 +136,7 @@ function mostAndLeast(candidates: readonly Candidate[], scores: readonly number[
   };
 }
 
-function toCandidate(facts: BackendFacts): Candidate {
+export function toCandidate(facts: BackendFacts): Candidate {
   const { load } = facts;
   return {
     facts,
@@ -152,8 +155,4 @@ function rebalanceDecision(
   fields: Partial<Decision>,
 ): Decision {
   return newDecision('rebalance_sites', kind, reason, fields);
-}
-
-function round(score: number): number {
-  return Math.round(score * 1000) / 1000;
 }

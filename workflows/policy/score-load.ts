@@ -13,6 +13,8 @@ export interface MeasuredLoad {
 export interface LoadScores {
   /** The sum of the z-scores, in the order of the Backends given; 0 is the site's mean. */
   readonly scores: readonly number[];
+  /** What each metric adds to each score; a metric that says nothing is absent. */
+  readonly parts: readonly Readonly<Partial<Record<LoadMetric, number>>>[];
   /** Metrics whose spread is wide enough to say anything. */
   readonly scoring: readonly LoadMetric[];
 }
@@ -27,6 +29,7 @@ export interface LoadScores {
  */
 export function scoreLoad(backends: readonly MeasuredLoad[], settings: PolicySettings): LoadScores {
   const scores = backends.map(() => 0);
+  const parts: Partial<Record<LoadMetric, number>>[] = backends.map(() => ({}));
   const scoring: LoadMetric[] = [];
   for (const metric of LOAD_METRICS) {
     const values = backends.map((backend) => relativeLoad(backend, metric));
@@ -38,11 +41,13 @@ export function scoreLoad(backends: readonly MeasuredLoad[], settings: PolicySet
     if (mean <= 0 || deviation / mean < settings.loadBalanceMinSpread || deviation === 0) continue;
     scoring.push(metric);
     known.forEach((value, index) => {
-      scores[index] = (scores[index] ?? 0) + (value - mean) / deviation;
+      const score = (value - mean) / deviation;
+      scores[index] = (scores[index] ?? 0) + score;
+      parts[index] = { ...parts[index], [metric]: score };
     });
   }
   for (const score of scores) assert(Number.isFinite(score), 'a load score is finite');
-  return { scores, scoring };
+  return { scores, parts, scoring };
 }
 
 /** Load per capacity; null: not measured, or no capacity to speak of. */

@@ -693,6 +693,7 @@ export interface components {
                 maxAgeSecs: number;
             };
             catastrophe: components["schemas"]["Catastrophe"];
+            balancing: components["schemas"]["Balancing"];
             limits: {
                 failureRatio: number;
                 failureCriticalRatio: number;
@@ -788,6 +789,63 @@ export interface components {
             decisionId: string | null;
             sinceMs: number | null;
         };
+        Balancing: {
+            mostLoadedHost: string | null;
+            leastLoadedHost: string | null;
+            /** @description null: fewer than two take part. */
+            scoreDelta: number | null;
+            /** @description HOST_LOAD_BALANCE_SCORE_DELTA_THRESHOLD_RATIO. */
+            threshold: number;
+            spreadPercent: number | null;
+            eligible: number;
+            moveRatio: number;
+            userCoolTimeSecs: number;
+            backendCoolTimeSecs: number;
+            minSamples: number;
+            wouldNow: components["schemas"]["BalancingPlan"];
+            lastDecision: components["schemas"]["Decision"] | null;
+        };
+        /** @description What a cycle would decide now, with projected scores where it would move. */
+        BalancingPlan: {
+            kind: components["schemas"]["DecisionKind"];
+            reason: components["schemas"]["Reason"];
+            hosts: string[];
+            /** @description Decided and recorded, not carried out. */
+            isDryRun: boolean;
+            numbers: {
+                [key: string]: number;
+            };
+            limitingSetting: string | null;
+            detail: string | null;
+        };
+        /** @enum {string} */
+        DecisionKind: "nothing" | "evacuate" | "endEvacuation" | "movePartially" | "setOffline" | "setOnline" | "pauseOperation" | "resumeOperation" | "retryMoves" | "forceMoves" | "restartMover" | "rebalance" | "drain" | "endDrain" | "deleteRows";
+        /** @enum {string} */
+        Reason: "Healthy" | "FeatureDisabled" | "AutomationPaused" | "Blind" | "UnknownTooFewAttempts" | "CatastropheProtection" | "CoolTime" | "DegradedNotLongEnough" | "OperationRunning" | "OperatorHold" | "NoTarget" | "NoUsers" | "Offline" | "OfflineByOperator" | "Standby" | "RecoveryNotProven" | "HoldDown" | "NoMovesInFlight" | "MovesOnTime" | "NotTheOwner" | "BelowThreshold" | "TooFewEligible" | "CannotImprove" | "LoadFactorNotZero" | "NothingStale" | "AutoHandlingRestricted" | "NoBackends" | "FailureRateCritical" | "FailureRateDegraded" | "FailureRateRecovered" | "EmptyAndCritical" | "ProbesSucceed" | "ProtectionEnded" | "AutomationResumed" | "MoveStuck" | "RetriesExhausted" | "MoverMissing" | "ScoreDelta" | "LoadFactorZero" | "LoadFactorRaised" | "Orphaned";
+        Decision: {
+            decisionId: string;
+            siteName: string;
+            task: components["schemas"]["TaskName"];
+            kind: components["schemas"]["DecisionKind"];
+            reason: components["schemas"]["Reason"];
+            hosts: string[];
+            backendId: string | null;
+            operationId: string | null;
+            /** @description Decided and recorded, not carried out. */
+            isDryRun: boolean;
+            numbers: {
+                [key: string]: number;
+            };
+            limitingSetting: string | null;
+            detail: string | null;
+            snapshotId: string;
+            recordedAtMs: number;
+            /** @description Equal "nothing" decisions in a row. */
+            repeats: number;
+            lastRepeatedAtMs: number;
+        };
+        /** @enum {string} */
+        TaskName: "cache_metrics" | "scrape_stats" | "check_user_moves" | "rebalance_sites" | "check_backend_health" | "evacuate_zero_load_factor_hosts" | "check_site_reachability" | "delete_stale_data";
         Backend: {
             id: string;
             host: string;
@@ -819,6 +877,10 @@ export interface components {
                 /** @description When the oldest of them was first seen. */
                 oldestSeenAtMs: number;
             } | null;
+            /** @description null: of another site. */
+            balancing: components["schemas"]["BackendBalance"] | null;
+            /** @description null: nobody looked yet. */
+            doveadm: components["schemas"]["DoveadmReachability"] | null;
             isOfflineByController: boolean;
             /** @description Automation keeps its hands off until then. */
             operatorHoldUntilMs: number | null;
@@ -850,34 +912,31 @@ export interface components {
             metacacheBytes: number | null;
             samples: number;
         };
-        Decision: {
-            decisionId: string;
-            siteName: string;
-            task: components["schemas"]["TaskName"];
-            kind: components["schemas"]["DecisionKind"];
-            reason: components["schemas"]["Reason"];
-            hosts: string[];
-            backendId: string | null;
-            operationId: string | null;
-            /** @description Decided and recorded, not carried out. */
-            isDryRun: boolean;
-            numbers: {
-                [key: string]: number;
+        BackendBalance: {
+            /**
+             * @description Why it takes no part; null: it does.
+             * @enum {string|null}
+             */
+            exclusion: "Offline" | "Standby" | "LoadFactorZero" | "FeatureDisabledAtBackend" | "CoolTime" | "TooFewSamples" | "Failing" | "DoveadmUnreachable" | "OperationRunning" | "NotMeasured" | null;
+            /** @description Sum of the parts; null: takes no part, or nobody to compare. */
+            score: number | null;
+            parts: {
+                /** @description z-score of memory; null: not measured, or no spread. */
+                memory: number | null;
+                /** @description z-score of CPU; null: not measured, or no spread. */
+                cpu: number | null;
+                /** @description z-score of the metacache; null: not measured, or no spread. */
+                metacache: number | null;
             };
-            limitingSetting: string | null;
-            detail: string | null;
-            snapshotId: string;
-            recordedAtMs: number;
-            /** @description Equal "nothing" decisions in a row. */
-            repeats: number;
-            lastRepeatedAtMs: number;
         };
-        /** @enum {string} */
-        TaskName: "cache_metrics" | "scrape_stats" | "check_user_moves" | "rebalance_sites" | "check_backend_health" | "evacuate_zero_load_factor_hosts" | "check_site_reachability" | "delete_stale_data";
-        /** @enum {string} */
-        DecisionKind: "nothing" | "evacuate" | "endEvacuation" | "movePartially" | "setOffline" | "setOnline" | "pauseOperation" | "resumeOperation" | "retryMoves" | "forceMoves" | "restartMover" | "rebalance" | "drain" | "endDrain" | "deleteRows";
-        /** @enum {string} */
-        Reason: "Healthy" | "FeatureDisabled" | "AutomationPaused" | "Blind" | "UnknownTooFewAttempts" | "CatastropheProtection" | "CoolTime" | "DegradedNotLongEnough" | "OperationRunning" | "OperatorHold" | "NoTarget" | "NoUsers" | "Offline" | "OfflineByOperator" | "Standby" | "RecoveryNotProven" | "HoldDown" | "NoMovesInFlight" | "MovesOnTime" | "NotTheOwner" | "BelowThreshold" | "TooFewEligible" | "CannotImprove" | "LoadFactorNotZero" | "NothingStale" | "AutoHandlingRestricted" | "NoBackends" | "FailureRateCritical" | "FailureRateDegraded" | "FailureRateRecovered" | "EmptyAndCritical" | "ProbesSucceed" | "ProtectionEnded" | "AutomationResumed" | "MoveStuck" | "RetriesExhausted" | "MoverMissing" | "ScoreDelta" | "LoadFactorZero" | "LoadFactorRaised" | "Orphaned";
+        DoveadmReachability: {
+            /** @description Whether this controller reaches it: else it is no target of moves. */
+            isReachable: boolean;
+            /** @description Of the last look; null: it answered. */
+            failure: string | null;
+            sinceMs: number;
+            checkedAtMs: number;
+        };
         Operation: {
             operationId: string;
             siteName: string;

@@ -14,6 +14,7 @@ export const NAVIGATION: readonly NavigationItem[] = [
   { page: 'overview', href: '/', label: 'Overview', icon: 'overview', key: 'o' },
   { page: 'backends', href: '/backends', label: 'Backends', icon: 'server', key: 'b' },
   { page: 'operations', href: '/operations', label: 'Operations', icon: 'ops', key: 'x' },
+  { page: 'balancing', href: '/balancing', label: 'Balancing', icon: 'scale', key: 'l' },
   { page: 'users', href: '/users', label: 'Users', icon: 'user', key: 'u' },
   { page: 'decisions', href: '/decisions', label: 'Decisions', icon: 'list', key: 'd' },
   { page: 'sites', href: '/sites', label: 'Sites', icon: 'globe', key: 's' },

@@ -31,6 +31,7 @@ export function conditionsOf(overview: Overview): readonly Condition[] {
     ...blind(overview),
     ...catastrophe(overview),
     ...automation(overview),
+    ...unreachable(overview),
     ...overdue(overview),
     ...pausedTasks(overview),
     ...foreignMoves(overview),
@@ -138,6 +139,23 @@ function automation({ automation: state }: Overview): Condition[] {
       text: `${by}${why}. Nothing starts by itself.`,
       sinceMs: state.setAtMs,
       action: 'resumeAutomation',
+    }),
+  ];
+}
+
+function unreachable({ backends }: Overview): Condition[] {
+  const silent = backends.filter(({ doveadm }) => doveadm?.isReachable === false);
+  if (silent.length === 0) return [];
+  const isOne = silent.length === 1;
+  return [
+    condition({
+      id: 'unreachable',
+      tone: 'warn',
+      glyph: 'x',
+      title: `doveadm of ${listed(silent.map(({ host }) => host))} ${isOne ? 'is' : 'are'} not reachable.`,
+      text: `No User is moved to ${isOne ? 'it' : 'them'}; moves off ${isOne ? 'it' : 'them'} are forced.`,
+      sinceMs: Math.min(...silent.map(({ doveadm }) => doveadm?.sinceMs ?? Infinity)),
+      link: { label: 'View Backends', href: '/backends' },
     }),
   ];
 }

@@ -1,5 +1,5 @@
 /** The one table from reason codes to sentences. A sentence uses the numbers where the decision has them. */
-import { count, percent, percentValue } from './number.ts';
+import { count, percent, percentValue, signed } from './number.ts';
 import { duration } from './time.ts';
 
 export interface ReasonFacts {
@@ -59,7 +59,7 @@ export const REASON_SENTENCES: Readonly<Record<string, Sentence>> = {
   RetriesExhausted: 'retries did not help',
   MoverMissing: 'nothing was working on it',
   ScoreDelta: (facts) =>
-    `the load score difference is over the threshold${against(facts, 'scoreDelta', 'threshold', plain)}`,
+    `the load score difference is over the threshold${against(facts, 'scoreDelta', 'threshold', plain)}${projected(facts)}`,
   LoadFactorZero: 'its load factor is 0',
   LoadFactorRaised: 'its load factor is no longer 0',
   Orphaned: 'the rows belong to nothing any more',
@@ -111,6 +111,15 @@ function against(
   const allowed = numbers[limit];
   if (is === undefined) return '';
   return allowed === undefined ? `: ${format(is)}` : `: ${format(is)}, limit ${format(allowed)}`;
+}
+
+/** "; scores +4.70 → +3.90 and −5.34 → −4.40": before and after the move. */
+function projected({ numbers }: ReasonFacts): string {
+  const step = (before: string, after: string): string =>
+    `${signed(numbers[before])} → ${signed(numbers[after])}`;
+  if (numbers['projectedSourceScore'] === undefined) return '';
+  const source = step('sourceScore', 'projectedSourceScore');
+  return `; scores ${source} and ${step('targetScore', 'projectedTargetScore')}`;
 }
 
 function failureRate({ numbers }: ReasonFacts): string {

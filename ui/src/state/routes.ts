@@ -5,6 +5,7 @@ const PATHS = {
   backend: '/backends/:host',
   operations: '/operations',
   operation: '/operations/:id',
+  balancing: '/balancing',
   users: '/users',
   user: '/users/:name',
   decisions: '/decisions',
