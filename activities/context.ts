@@ -8,7 +8,7 @@ import type { Config } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Metrics } from '../platform/metrics.ts';
 
-import type { FindReachable } from './probe-backends.ts';
+import type { FindReachable } from './reachable-hosts.ts';
 import type { UserCounts } from './user-counts.ts';
 
 /** All that the activities touch the world with. */

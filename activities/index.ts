@@ -10,7 +10,7 @@ import { createReadCluster, type ReadClusterActivities } from './read-cluster.ts
 import { createReadMetrics, type ReadMetricsActivities } from './read-metrics.ts';
 import { createReadMoves, type ReadMovesActivities } from './read-moves.ts';
 import { createRecordDecision, type RecordDecisionActivities } from './record-decision.ts';
-import { createFindReachable } from './probe-backends.ts';
+import { createFindReachable } from './reachable-hosts.ts';
 import { mapFailures } from './to-failure.ts';
 import { createUserCounts } from './user-counts.ts';
 

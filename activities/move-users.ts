@@ -20,6 +20,7 @@ import { readHomeSite } from './read-cluster.ts';
 import { readSwitches } from './read-flags.ts';
 import { createFindSilence } from './source-silence.ts';
 
+const DOVEADM_TIMEOUT_MS = 1_500;
 const SENDING_MS = 10_000;
 const COMMANDS_MAX_AGE_MS = 30_000;
 

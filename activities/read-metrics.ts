@@ -24,7 +24,7 @@ export interface ReadMetricsActivities {
 
 export function createReadMetrics(
   context: ActivityContext,
-  looks: SharedLooks,
+  looks: Pick<SharedLooks, 'findReachable'>,
 ): ReadMetricsActivities {
   const { config } = context;
   return {

@@ -43,7 +43,7 @@ export async function readSiteFacts(
 ): Promise<SiteFacts> {
   const { store } = state.dependencies;
   const backends = backendsOf(cluster, site);
-  const [memories, operations, page, metrics, counts, scan, flags, reachability] =
+  const [memories, operations, page, metrics, counts, foreignMoves, flags, reachability] =
     await Promise.all([
       store.readBackendMemories(site.name),
       store.listOpenOperations(site.name),
@@ -62,7 +62,7 @@ export async function readSiteFacts(
     decisions: page.decisions,
     metrics,
     counts,
-    foreignMoves: scan,
+    foreignMoves,
     flags,
     reachability: new Map(reachability.map((each) => [each.backendId, each])),
   };

@@ -98,8 +98,8 @@ export const SETTINGS = {
   }),
 
   BACKEND_REACHABILITY_NAME_RESOLUTION_FAILURE_DURATION_ALLOWED_SECS: define(
-    decimal('seconds: a number of 0 or more', (value) => value >= 0),
-    'how long a Backend whose name cannot be resolved still counts as reachable, and so as a target',
+    count,
+    'seconds that a Backend whose name cannot be resolved still counts as reachable',
     { default: '10' },
   ),
 

@@ -1,6 +1,6 @@
 /** The activities against a real Cassandra and real sockets: what is not reached is remembered across processes. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createFindReachable } from '../../activities/probe-backends.ts';
+import { createFindReachable } from '../../activities/reachable-hosts.ts';
 import { createReadCluster } from '../../activities/read-cluster.ts';
 import { createUserCounts } from '../../activities/user-counts.ts';
 import { createDoveadm } from '../../gateways/doveadm/http-doveadm.ts';
