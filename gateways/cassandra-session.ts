@@ -10,6 +10,7 @@ import { INVALID, protocolCodeOf, toCassandraError } from './cassandra-errors.ts
 import { GatewayError } from './gateway-error.ts';
 import { createMeasured } from './measured.ts';
 import type { Measured } from './measured.ts';
+import { closeControlConnection } from './control-connection.ts';
 
 /** A CQL text and the keyspace and table that it is about. */
 export interface Statement {
@@ -256,21 +257,6 @@ export class CassandraSession {
       throw error;
     }
   }
-}
-
-/**
- * The driver leaves the connection of a failed start open, with its heartbeat: where a slow Cassandra
- * takes connections and answers too late, every further start would leave one more behind, and a
- * command would never end.
- */
-async function closeControlConnection(client: cassandra.Client): Promise<void> {
-  const { controlConnection }: { controlConnection?: ControlConnection } = client as never;
-  await controlConnection?.connection?.closeAsync().catch(() => undefined);
-}
-
-/** What we need of the driver's inside. */
-interface ControlConnection {
-  readonly connection: { closeAsync(): Promise<void> } | null;
 }
 
 function clientOptions(config: CassandraConfig): cassandra.ClientOptions {

@@ -31,7 +31,7 @@ export const define = <T>(
 
 const NUMBER = /^[+-]?(\d+(\.\d*)?|\.\d+)$/;
 
-export const decimal = (wanted: string, isFine: (value: number) => boolean): z.ZodType<number> =>
+const decimal = (wanted: string, isFine: (value: number) => boolean): z.ZodType<number> =>
   z
     .string()
     .refine((text) => NUMBER.test(text) && isFine(Number(text)), `must be ${wanted}`)

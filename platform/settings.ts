@@ -7,7 +7,6 @@ import {
   LOG_LEVELS,
   addresses,
   count,
-  decimal,
   define,
   flag,
   keyspaceName,

@@ -31,26 +31,8 @@ export function switchMethods(
   session: CassandraSession,
   statements: StoreStatements,
 ): SwitchMethods {
-  const updateBackendMemory: SwitchMethods['updateBackendMemory'] = async (siteName, memory) => {
-    const changes = toColumns(memory);
-    if (changes.length === 0) return;
-    const statement = statements.updateBackendMemory(changes.map(([column]) => column));
-    const params = [...changes.map(([, value]) => value), siteName, memory.backendId];
-    await session.write('updateBackendMemory', statement, params);
-  };
   return {
-    updateBackendMemory,
-    updateBackendMemories: (siteName, memories) =>
-      session.forEach(memories, (memory) => updateBackendMemory(siteName, memory)),
-    readBackendMemories: async (siteName) => {
-      const { readBackendMemories } = statements;
-      const rows = await session.read('readBackendMemories', readBackendMemories, [siteName]);
-      return rows.map(toMemory);
-    },
-    removeBackendMemory: async (siteName, backendId) => {
-      const params = [siteName, backendId];
-      await session.write('removeBackendMemory', statements.removeBackendMemory, params);
-    },
+    ...memoryMethods(session, statements),
     readReachability: async (siteName) => {
       const key = [siteName];
       const row = await session.readOne('readReachability', statements.readReachability, key);
@@ -85,6 +67,36 @@ export function switchMethods(
     saveTaskRun: async (run) => {
       const params = [run.siteName, run.task, JSON.stringify(run)];
       await session.write('saveTaskRun', statements.saveTaskRun, params);
+    },
+  };
+}
+
+type MemoryMethods = Pick<
+  SwitchMethods,
+  'updateBackendMemory' | 'updateBackendMemories' | 'readBackendMemories' | 'removeBackendMemory'
+>;
+
+/** What automation remembers of each Backend. */
+function memoryMethods(session: CassandraSession, statements: StoreStatements): MemoryMethods {
+  const updateBackendMemory: MemoryMethods['updateBackendMemory'] = async (siteName, memory) => {
+    const changes = toColumns(memory);
+    if (changes.length === 0) return;
+    const statement = statements.updateBackendMemory(changes.map(([column]) => column));
+    const params = [...changes.map(([, value]) => value), siteName, memory.backendId];
+    await session.write('updateBackendMemory', statement, params);
+  };
+  return {
+    updateBackendMemory,
+    updateBackendMemories: (siteName, memories) =>
+      session.forEach(memories, (memory) => updateBackendMemory(siteName, memory)),
+    readBackendMemories: async (siteName) => {
+      const { readBackendMemories } = statements;
+      const rows = await session.read('readBackendMemories', readBackendMemories, [siteName]);
+      return rows.map(toMemory);
+    },
+    removeBackendMemory: async (siteName, backendId) => {
+      const params = [siteName, backendId];
+      await session.write('removeBackendMemory', statements.removeBackendMemory, params);
     },
   };
 }
