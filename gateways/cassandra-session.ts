@@ -7,6 +7,7 @@ import type { CassandraConfig } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import { INVALID, protocolCodeOf, toCassandraError } from './cassandra-errors.ts';
+import { closeControlConnection } from './close-control-connection.ts';
 import { GatewayError } from './gateway-error.ts';
 import { createMeasured } from './measured.ts';
 import type { Measured } from './measured.ts';
@@ -256,21 +257,6 @@ export class CassandraSession {
       throw error;
     }
   }
-}
-
-/**
- * The driver leaves the connection of a failed start open, with its heartbeat: where a slow Cassandra
- * takes connections and answers too late, every further start would leave one more behind, and a
- * command would never end.
- */
-async function closeControlConnection(client: cassandra.Client): Promise<void> {
-  const { controlConnection }: { controlConnection?: ControlConnection } = client as never;
-  await controlConnection?.connection?.closeAsync().catch(() => undefined);
-}
-
-/** What we need of the driver's inside. */
-interface ControlConnection {
-  readonly connection: { closeAsync(): Promise<void> } | null;
 }
 
 function clientOptions(config: CassandraConfig): cassandra.ClientOptions {
