@@ -7,6 +7,7 @@ import type { CassandraConfig } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import { INVALID, protocolCodeOf, toCassandraError } from './cassandra-errors.ts';
+import { closeControlConnection } from './close-control-connection.ts';
 import { GatewayError } from './gateway-error.ts';
 import { createMeasured } from './measured.ts';
 import type { Measured } from './measured.ts';

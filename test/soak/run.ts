@@ -17,7 +17,8 @@ import { readClosedBackends, startWatch, type Watch } from './watch.ts';
 const CALM_MS = 240_000;
 /** A login answered from memory may have led to a former home: its Backend looks for those now and then. */
 const STRANGERS_MS = 40_000;
-const FIRST_LOOK_MS = 10_000;
+/** On a busy machine Cassandra is slow, before anything is broken. */
+const FIRST_LOOK_MS = 90_000;
 
 export interface RunOutcome {
   readonly record: RunRecord;

@@ -8,11 +8,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseNet, ROOT_DIR } from '../../lab/mail/hosts.mjs';
+import { restoreEverything } from './nemesis.ts';
 import { describeFault, planRun, type RunPlan } from './plan.ts';
 import type { RunRecord, Violation } from './record.ts';
 import { runPlan, type RunOutcome } from './run.ts';
 import { appendRun, readRuns, type RunRow } from './reliability-page.ts';
-import { openSoakRig } from './soak-rig.ts';
+import { openSoakRig, type SoakRig } from './soak-rig.ts';
 
 const EVIDENCE_DIR = join(ROOT_DIR, '.dovekeeper', 'soak');
 const PAGE = join(ROOT_DIR, 'docs/reliability.md');
@@ -61,15 +62,8 @@ async function main(): Promise<number> {
   const totals = { passed: 0, failed: 0 };
   try {
     for (let run = 0; run < wish.runs; run += 1) {
-      const plan = planRun(wish.seed + run, wish.seconds);
-      print(`\nseed ${plan.seed}, ${plan.seconds} s, ${plan.theme}`);
-      await rig.bringToRest();
-      const outcome = await runPlan(rig, plan);
-      report(plan, outcome);
-      const row = rowOf(plan, outcome);
-      print(`  ${JSON.stringify(row)}`);
-      if (wish.isRecorded) appendRun(PAGE, row);
-      totals[outcome.violations.length === 0 ? 'passed' : 'failed'] += 1;
+      const isFine = await runSeed(rig, wish.seed + run, wish);
+      totals[isFine ? 'passed' : 'failed'] += 1;
     }
   } finally {
     await rig.close();
@@ -80,6 +74,29 @@ async function main(): Promise<number> {
     writeFileSync(join(parent, 'report.json'), JSON.stringify(report_));
   }
   return totals.failed === 0 ? 0 : 1;
+}
+
+/** False: it found something, or broke off; the next seed runs all the same. */
+async function runSeed(
+  rig: SoakRig,
+  seed: number,
+  { seconds, isRecorded }: Wish,
+): Promise<boolean> {
+  const plan = planRun(seed, seconds);
+  print(`\nseed ${plan.seed}, ${plan.seconds} s, ${plan.theme}`);
+  try {
+    await rig.bringToRest();
+    const outcome = await runPlan(rig, plan);
+    report(plan, outcome);
+    const row = rowOf(plan, outcome);
+    print(`  ${JSON.stringify(row)}`);
+    if (isRecorded) appendRun(PAGE, row);
+    return outcome.violations.length === 0;
+  } catch (error) {
+    print(`  seed ${seed} broke off: ${error instanceof Error ? error.stack : String(error)}`);
+    await restoreEverything(rig);
+    return false;
+  }
 }
 
 function rowOf(plan: RunPlan, { record, violations, logins }: RunOutcome): RunRow {

@@ -19,7 +19,7 @@ export interface Watch {
 }
 
 const INTERVAL_MS = 1_000;
-const PATIENCE_MS = 3_000;
+const PATIENCE_MS = 8_000;
 
 /** Starts at once; one look at a time. */
 export function startWatch(rig: SoakRig): Watch {
