@@ -3,6 +3,7 @@ import { GatewayError } from '../gateways/gateway-error.ts';
 import type { LedgerRow } from '../workflows/domain/user-move.ts';
 import type { ActivityContext } from './context.ts';
 import type { MoveChunkInput } from './move-chunk.ts';
+import { readHomesLately, type Looked } from './read-homes.ts';
 import { isOpen } from './settle-rows.ts';
 
 /** Above the attempt's own timestamp and the one after it, so that a source that thaws and finishes an old plan loses. */
@@ -13,10 +14,10 @@ export async function forceRows(
   context: ActivityContext,
   input: MoveChunkInput,
   rows: readonly LedgerRow[],
-  source: { readonly isSourceSilent: boolean },
+  source: { readonly isSourceSilent: boolean; readonly looked: Looked },
 ): Promise<LedgerRow[]> {
   const open = rows.filter(isOpen);
-  const homes = await context.geodb.readUsers(open.map((row) => row.username));
+  const homes = await readHomesLately(context, open, source.looked);
   const sentAtMs = Date.now();
   const forced = open.map((row): LedgerRow => {
     const written = homes.get(row.username)?.homeWrittenAtMicros ?? 0;

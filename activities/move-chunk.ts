@@ -10,6 +10,7 @@ import type { ActivityContext } from './context.ts';
 import { forceRows } from './force-rows.ts';
 import { isRepeat, withHeartbeat } from './heartbeat.ts';
 import { readKnownBackend } from './known-backend.ts';
+import { readHomesLately, type Looked } from './read-homes.ts';
 import { countRows, isOpen, settleRow } from './settle-rows.ts';
 import { assertOwnsSite } from './site-owner.ts';
 import type { FindSilence } from './source-silence.ts';
@@ -68,9 +69,9 @@ export async function moveChunk(
   findSilence: FindSilence,
 ): Promise<MovedChunk> {
   return withHeartbeat(async (signal) => {
-    await assertOwnsSite(context);
-    let rows = await retarget(context, input, await readRows(context, input));
-    rows = await settle(context, input, rows);
+    const [read] = await Promise.all([readRows(context, input), assertOwnsSite(context)]);
+    const looked = await settle(context, input, await retarget(context, input, read));
+    let { rows } = looked;
     let isSourceSilent = false;
     let refusal: string | null = null;
     if (input.mode === 'cancel') rows = await cancelRows(context, rows);
@@ -79,13 +80,13 @@ export async function moveChunk(
       refusal = await findSilence(input.sourceHost, input);
       isSourceSilent = refusal !== null;
       if (input.mode === 'force' || isSourceSilent) {
-        rows = await forceRows(context, input, rows, { isSourceSilent });
+        rows = await forceRows(context, input, rows, { isSourceSilent, looked });
       } else {
-        const sent = await sendRows(context, input, rows, signal);
+        const sent = await sendRows(context, input, rows, { looked, signal });
         rows = sent.rows;
         refusal = sent.refusal;
       }
-      rows = await settle(context, input, rows);
+      rows = (await settle(context, input, rows)).rows;
     }
     await noteInFlight(context, input, rows);
     return { ...summarize(input.chunk, rows), isSourceSilent, refusal };
@@ -114,21 +115,22 @@ async function settle(
   context: ActivityContext,
   input: MoveChunkInput,
   rows: readonly LedgerRow[],
-): Promise<LedgerRow[]> {
+): Promise<Looked & { rows: LedgerRow[] }> {
+  const atMs = Date.now();
   const open = rows.filter(isOpen);
-  if (open.length === 0) return [...rows];
   const homes = await context.geodb.readUsers(open.map((row) => row.username));
+  const looked = { atMs, homes };
   const nowMs = Date.now();
   const settled = rows.map((row) =>
     isOpen(row) ? settleRow(row, homes.get(row.username), nowMs) : row,
   );
   const changed = settled.filter((row, index) => row !== rows[index]);
-  if (changed.length === 0) return settled;
+  if (changed.length === 0) return { ...looked, rows: settled };
   await context.store.saveLedgerRows(changed);
   const { confirmed, skipped } = countRows(changed);
   context.metrics.countMoves(input.kind, input.cause, 'confirmed', confirmed);
   context.metrics.countMoves(input.kind, input.cause, 'skipped', skipped);
-  return settled;
+  return { ...looked, rows: settled };
 }
 
 export async function cancelRows(
@@ -162,11 +164,13 @@ async function sendRows(
   context: ActivityContext,
   input: MoveChunkInput,
   rows: readonly LedgerRow[],
-  signal: AbortSignal,
+  { looked, signal }: { readonly looked: Looked; readonly signal: AbortSignal },
 ): Promise<{ rows: LedgerRow[]; refusal: string | null }> {
   const open = rows.filter(isOpen);
-  const target = await readKnownBackend(context, open[0]?.targetId ?? '');
-  const homes = await context.geodb.readUsers(open.map((row) => row.username));
+  const [target, homes] = await Promise.all([
+    readKnownBackend(context, open[0]?.targetId ?? ''),
+    readHomesLately(context, open, looked),
+  ]);
   const timestamp = attemptTimestamp(open, homes);
   const sentAtMs = Date.now();
   const isFirstTry = !isRepeat();

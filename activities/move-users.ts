@@ -39,8 +39,14 @@ export interface MoveSituation {
   readonly takesUserList?: boolean;
 }
 
+export interface SituationInput {
+  readonly sourceId: string;
+  /** Users by Backend id, where the mover knows them; absent or null: counted. */
+  readonly knownUsers?: Readonly<Record<string, number>> | null;
+}
+
 export interface MoveUsersActivities {
-  readMoveSituation(input: { sourceId: string }): Promise<MoveSituation>;
+  readMoveSituation(input: SituationInput): Promise<MoveSituation>;
   planRound(input: PlanRoundInput): Promise<PlannedRound>;
   moveChunk(input: MoveChunkInput): Promise<MovedChunk>;
   /** As in the situation, read afresh. */
@@ -53,8 +59,7 @@ export interface MoveUsersActivities {
 export function createMoveUsers(context: ActivityContext, looks: SharedLooks): MoveUsersActivities {
   const findSilence = createFindSilence(context);
   return {
-    readMoveSituation: ({ sourceId }) =>
-      withHeartbeat(() => readSituation(context, looks, sourceId)),
+    readMoveSituation: (input) => withHeartbeat(() => readSituation(context, looks, input)),
     planRound: (input) =>
       withHeartbeat(() => {
         const { selectionId } = input;
@@ -68,7 +73,7 @@ export function createMoveUsers(context: ActivityContext, looks: SharedLooks): M
     },
     readInflowOfOthers: async ({ sourceId }) =>
       inflowOfOthers(await context.store.readChunksInFlight(context.config.site), sourceId),
-    countUsers: ({ backendId }) => countUsers(context, backendId),
+    countUsers: ({ backendId }) => withHeartbeat(() => countUsers(context, backendId)),
     async saveOperation(operation) {
       await context.store.saveOperation(operation);
       const { siteName } = operation;
@@ -85,7 +90,7 @@ async function countUsers(context: ActivityContext, backendId: string): Promise<
 async function readSituation(
   context: ActivityContext,
   looks: SharedLooks,
-  sourceId: string,
+  { sourceId, knownUsers = null }: SituationInput,
 ): Promise<MoveSituation> {
   const nowMs = Date.now();
   const { config, store } = context;
@@ -98,9 +103,10 @@ async function readSituation(
     store.listOpenOperations(config.site),
   ]);
   const others = backends.filter(({ id }) => id !== sourceId);
+  const known = knownUsers === null ? null : new Map(Object.entries(knownUsers));
   const [userCounts, sourceUsers, reachable] = await Promise.all([
-    looks.userCounts.read(backends, operations),
-    context.geodb.countUsers(sourceId),
+    known ?? looks.userCounts.read(backends, operations),
+    known?.get(sourceId) ?? context.geodb.countUsers(sourceId),
     looks.findReachable(others),
   ]);
   // A mover that gave up leaves its notes behind; whoever is not on the way is no load.

@@ -9,6 +9,8 @@ import type { ActivityContext } from './context.ts';
 import { assertOwnsSite } from './site-owner.ts';
 
 const PAGE_SIZE = 1_000;
+/** Chunks that are written side by side; a repeat looks so far ahead for what is there. */
+const CHUNKS_AT_ONCE = 4;
 
 export interface PlanRoundInput {
   readonly operationId: string;
@@ -89,20 +91,32 @@ export async function takeUp(context: ActivityContext, input: PlanRoundInput): P
     nextChunk: input.firstChunk,
   };
   while (progress.planned < input.users) {
-    const rows = await context.store.readLedgerChunk(input.operationId, progress.nextChunk);
-    const first = rows[0];
-    if (first === undefined) break;
-    for (const row of rows) progress.known.add(row.username);
-    addChunk(progress, first.targetId, rows.length);
-    progress.rule = reduceQuota(progress.rule, first.targetId, rows.length);
+    // Chunks that are written side by side may be there without those before them.
+    const numbers = Array.from(
+      { length: CHUNKS_AT_ONCE },
+      (_, index) => progress.nextChunk + index,
+    );
+    const found = await Promise.all(
+      numbers.map(async (chunk) => {
+        return { chunk, rows: await context.store.readLedgerChunk(input.operationId, chunk) };
+      }),
+    );
+    const there = found.filter(({ rows }) => rows.length > 0);
+    if (there.length === 0) break;
+    for (const { chunk, rows } of there) {
+      for (const row of rows) progress.known.add(row.username);
+      const targetId = rows[0]?.targetId ?? input.sourceId;
+      addChunk(progress, { chunk, targetId, users: rows.length });
+      progress.rule = reduceQuota(progress.rule, targetId, rows.length);
+    }
   }
   return progress;
 }
 
-function addChunk(progress: Progress, targetId: string, users: number): void {
-  progress.chunks.push({ chunk: progress.nextChunk, targetId, users });
-  progress.planned += users;
-  progress.nextChunk += 1;
+function addChunk(progress: Progress, planned: PlannedChunk): void {
+  progress.chunks.push(planned);
+  progress.planned += planned.users;
+  progress.nextChunk = planned.chunk + 1;
 }
 
 export async function writeChosen(
@@ -111,31 +125,36 @@ export async function writeChosen(
   progress: Progress,
   chosen: Omit<ChosenUsers, 'quotas'>,
 ): Promise<void> {
-  const write = async (targetId: string, rows: readonly LedgerRow[]): Promise<void> => {
-    const chunk = progress.nextChunk;
-    await context.store.saveLedgerRows(rows.map((row) => ({ ...row, chunk })));
-    addChunk(progress, targetId, rows.length);
-  };
-  for (const { targetId, usernames } of chosen.chunks) {
-    // Planned is as good as there: the next mover that selects targets counts it.
-    await noteAsPlanned(context, input, {
-      chunk: progress.nextChunk,
-      targetId,
-      users: usernames.length,
-    });
-    await write(
-      targetId,
-      usernames.map((name) => plannedRow(input, name, targetId)),
-    );
-  }
-  if (chosen.skipped.length === 0) return;
-  const targetId = input.rule.quotas[0]?.backendId ?? input.sourceId;
-  await write(
+  const planned = chosen.chunks.map(({ targetId, usernames }) => ({
     targetId,
-    chosen.skipped.map(({ username, reason }) =>
-      skippedRow(plannedRow(input, username, targetId), reason),
+    isSkipped: false,
+    rows: usernames.map((name) => plannedRow(input, name, targetId)),
+  }));
+  const anyTargetId = input.rule.quotas[0]?.backendId ?? input.sourceId;
+  const skipped = {
+    targetId: anyTargetId,
+    isSkipped: true,
+    rows: chosen.skipped.map(({ username, reason }) =>
+      skippedRow(plannedRow(input, username, anyTargetId), reason),
     ),
-  );
+  };
+  const all = [...planned, ...(skipped.rows.length > 0 ? [skipped] : [])];
+  while (all.length > 0) {
+    const group = all
+      .splice(0, CHUNKS_AT_ONCE)
+      .map((one, index) => ({ ...one, chunk: progress.nextChunk + index }));
+    await Promise.all(
+      group.map(async ({ chunk, targetId, isSkipped, rows }) => {
+        // Planned is as good as there: the next mover that selects targets counts it.
+        const note = { chunk, targetId, users: rows.length };
+        if (!isSkipped) await noteAsPlanned(context, input, note);
+        await context.store.saveLedgerRows(rows.map((row) => ({ ...row, chunk })));
+      }),
+    );
+    for (const { chunk, targetId, rows } of group) {
+      addChunk(progress, { chunk, targetId, users: rows.length });
+    }
+  }
 }
 
 export function noteAsPlanned(

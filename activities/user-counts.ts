@@ -16,6 +16,9 @@ const SLOW_START_MS = 3_000;
 /** Slow audits take up at most a tenth of the time. */
 const REST_FACTOR = 9;
 const MAX_AGE_MS = 600_000;
+/** Counting by the index takes up at most a twentieth of the time. */
+const REMEMBER_FACTOR = 20;
+const LONGEST_REMEMBERED_MS = 30_000;
 
 /** What has to be known of an operation. */
 export type CountedOperation = Pick<
@@ -52,15 +55,40 @@ export function createUserCounts(context: Context): UserCounts {
   const auditor = new Auditor(context);
   const countEach = async (ids: readonly string[]): Promise<Map<string, number>> =>
     new Map(await Promise.all(ids.map(async (id) => [id, await geodb.countUsers(id)] as const)));
+  const remembered = createRememberedCounts(geodb);
   return {
     async read(backends, operations) {
       const ids = backends.map(({ id }) => id);
-      if (ids.length <= MAX_COUNTS_BY_INDEX) return countEach(ids);
+      if (ids.length <= MAX_COUNTS_BY_INDEX) {
+        const counts = ids.map(async (id) => [id, await remembered(id)] as const);
+        return new Map(await Promise.all(counts));
+      }
       const audit = await auditor.read();
       const sources = new Set(operations.map(({ sourceId }) => sourceId));
       const fresh = ids.filter((id) => sources.has(id)).slice(0, MAX_COUNTS_BY_INDEX);
       return new Map([...reckonOnTop(audit, operations), ...(await countEach(fresh))]);
     },
+  };
+}
+
+/**
+ * A count by the index reads every user: 100,000 take Cassandra seconds. What took long is remembered for a
+ * while; that nobody is left is always seen.
+ */
+function createRememberedCounts({ countUsers, pageUsers }: Context['geodb']) {
+  const known = new Map<string, { readonly users: number; readonly untilMs: number }>();
+  return async (id: string): Promise<number> => {
+    const startedAtMs = Date.now();
+    const former = known.get(id);
+    if (former !== undefined && former.untilMs > startedAtMs) {
+      const someone = await pageUsers(id, { limit: 1, cursor: null });
+      if (someone.users.length > 0) return former.users;
+    }
+    const users = await countUsers(id);
+    const tookMs = Date.now() - startedAtMs;
+    const forMs = users === 0 ? 0 : Math.min(LONGEST_REMEMBERED_MS, REMEMBER_FACTOR * tookMs);
+    known.set(id, { users, untilMs: Date.now() + forMs });
+    return users;
   };
 }
 

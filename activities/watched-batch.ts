@@ -53,9 +53,14 @@ async function watch(
   let usersBefore: number | null = null;
   while (await isStillWaiting(signal)) {
     try {
-      usersBefore ??= await context.geodb.countUsers(sourceId);
       const { hasChanged, isAnyMoving } = await look();
-      if (hasChanged) progressAtMs = Date.now();
+      if (hasChanged) {
+        progressAtMs = Date.now();
+        usersBefore = null;
+        continue;
+      }
+      // Dear where many live there, so only once nothing has changed.
+      usersBefore ??= await context.geodb.countUsers(sourceId);
       const stillSecs = (Date.now() - progressAtMs) / 1000;
       if (stillSecs < SILENT_SECS) continue;
       const isAnswering = await context.doveadm.isAnswering(sourceHost, ANSWER_TIMEOUT_MS);

@@ -94,6 +94,14 @@ export interface MoverState {
   readonly openChunks: readonly OpenChunk[];
   readonly closed: MoveCounts;
   readonly forcedClosed: number;
+  /** Absent or null: to be counted before the next round. */
+  readonly known?: KnownUsers | null;
+}
+
+/** Users by Backend id: once counted, and kept up by what this mover has moved since. */
+export interface KnownUsers {
+  readonly countedAtMs: number;
+  readonly users: Readonly<Record<string, number>>;
 }
 
 export interface OpenChunk {

@@ -5,7 +5,7 @@ import type {
   LedgerRow,
   LedgerState,
 } from '../../workflows/domain/user-move.ts';
-import type { CassandraSession, Row } from '../cassandra-session.ts';
+import { inGroups, type CassandraSession, type Row } from '../cassandra-session.ts';
 import { numberOf, orUnset, requiredText, textOf, toBigint } from '../cassandra-values.ts';
 import type { ControllerStore } from './controller-store.ts';
 import type { StoreStatements } from './statements.ts';
@@ -90,23 +90,21 @@ async function saveLedgerRows(
 ): Promise<void> {
   const [first] = rows;
   if (first === undefined) return;
-  const batches: LedgerRow[][] = [];
-  for (let at = 0; at < rows.length; at += BATCH_ROWS)
-    batches.push(rows.slice(at, at + BATCH_ROWS));
   const pointed = rows.filter(isNewToUser);
   // What points to the rows comes first: a row that nobody finds is worse than an empty pointer.
-  await session.write('saveLedgerRows', statements.saveLedgerChunk, [
-    first.operationId,
-    first.chunk,
-  ]);
-  await session.writeMany(
-    'saveMovesOfUsers',
-    pointed.map(({ username, operationId, chunk }) => ({
-      statement: statements.saveMoveOfUser,
-      params: [username, operationId, chunk],
-    })),
-  );
-  await session.forEach(batches, (batch) =>
+  if (pointed.length > 0) {
+    await Promise.all([
+      session.write('saveLedgerRows', statements.saveLedgerChunk, [first.operationId, first.chunk]),
+      session.writeMany(
+        'saveMovesOfUsers',
+        pointed.map(({ username, operationId, chunk }) => ({
+          statement: statements.saveMoveOfUser,
+          params: [username, operationId, chunk],
+        })),
+      ),
+    ]);
+  }
+  await session.forEach(inGroups(rows, BATCH_ROWS), (batch) =>
     session.batch(
       'saveLedgerRows',
       batch.map((row) => ({ statement: statements.saveLedgerRow, params: toParams(row) })),
@@ -115,10 +113,13 @@ async function saveLedgerRows(
   );
 }
 
-/** A row that ends an attempt was written before, when it was planned or sent. */
-function isNewToUser({ state, attempts, reason }: LedgerRow): boolean {
-  const isLater = state !== 'planned' && attempts > 0;
-  return !isLater || state === 'sent' || reason === 'CountFallback';
+/**
+ * A row with an attempt was written before, when it was planned: before anything is sent. Not so where
+ * the source chose the user: that row begins as sent without a timestamp of ours, or as moved.
+ */
+function isNewToUser({ state, attempts, reason, moveTimestampMicros }: LedgerRow): boolean {
+  const isChosenBySource = state === 'sent' && moveTimestampMicros === null;
+  return attempts === 0 || isChosenBySource || reason === 'CountFallback';
 }
 
 /** What was set once is never unset again: a row only goes forward. */

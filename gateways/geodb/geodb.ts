@@ -45,7 +45,7 @@ export interface Geodb {
   readSiteReachability(): Promise<SiteReachability[]>;
 
   readUser(username: string): Promise<UserHomeWithWriteTime | null>;
-  /** Homes with write times of the named users, by name; unknown users are absent. 64 in flight. */
+  /** Homes with write times of the named users, by name; unknown users are absent. */
   readUsers(usernames: readonly string[]): Promise<Map<string, UserHomeWithWriteTime>>;
   /** Users that live on a Backend in token order, a page at a time (limit at most 1000). */
   pageUsers(

@@ -30,6 +30,7 @@ function userStatements(keyspace: string, { users: u }: GeodbNames) {
   const token = `token(${u.username})`;
   return {
     readUser: on(`SELECT ${home}, ${written} FROM ${from} WHERE ${u.username} = ?`),
+    readUsers: on(`SELECT ${home}, ${written} FROM ${from} WHERE ${u.username} IN ?`),
     /** With an index on the home: in token order, so that a page resumes by the last token. */
     pageUsersByHome: on(
       `SELECT ${home}, ${token} AS user_token FROM ${from} ` +

@@ -1,6 +1,6 @@
 /** Where users live: reads by name, by Backend and of everybody; forced writes. */
 import type { UserHome, UserHomeWithWriteTime } from '../../workflows/domain/user-move.ts';
-import type { CassandraSession, Row } from '../cassandra-session.ts';
+import { inGroups, type CassandraSession, type Row } from '../cassandra-session.ts';
 import { msOf, numberOf, requiredText, textOf, toBigint } from '../cassandra-values.ts';
 import { GatewayError } from '../gateway-error.ts';
 import type { ForcedHome, Geodb, UserPage } from './geodb.ts';
@@ -21,6 +21,8 @@ type UserMethods = Pick<
 >;
 
 const MAX_PAGE = 1000;
+/** A quarter of what reading one by one costs Cassandra; more names a read hardly save more. */
+const NAMES_A_READ = 25;
 const SCAN_PAGE = 5000;
 const SCAN_RANGES = 4n;
 const SCAN_TIMEOUT_MS = 20_000;
@@ -44,9 +46,11 @@ export function userMethods(
     readUser,
     readUsers: async (usernames) => {
       const homes = new Map<string, UserHomeWithWriteTime>();
-      await session.forEach(usernames, async (username) => {
-        const home = await readUser(username);
-        if (home !== null) homes.set(username, home);
+      await session.forEach(inGroups(usernames, NAMES_A_READ), async (names) => {
+        for (const row of await session.read('readUsers', statements.readUsers, [names])) {
+          const home = toHomeWithWriteTime(row);
+          homes.set(home.username, home);
+        }
       });
       return homes;
     },

@@ -28,6 +28,8 @@ export interface BenchLab {
   readonly api: SiteApi;
   /** Starts an evacuation as an operator does; its id. */
   evacuate(host: string): Promise<string>;
+  /** Every task of the site, until it is resumed. */
+  pauseTasks(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -71,7 +73,19 @@ export async function openBenchLab(bench: Bench, options: BenchLabOptions): Prom
     geodb,
     usage,
     api,
-    evacuate: (host) => askToEvacuate(address, token, host),
+    evacuate: async (host) => {
+      const path = `/backends/${host}/evacuate`;
+      const answer = await ask(address, token, path, { reason: 'bench' });
+      return (answer as { operationId: string }).operationId;
+    },
+    async pauseTasks() {
+      const { tasks } = (await ask(address, token, '/tasks')) as { tasks: { task: string }[] };
+      for (const { task } of tasks) {
+        // Whatever does not run by itself cannot be paused.
+        const path = `/tasks/${task}/pause`;
+        await ask(address, token, path, { reason: 'bench' }).catch(() => undefined);
+      }
+    },
     close: async () => {
       usage.stop();
       await geodb.shutdown();
@@ -80,14 +94,14 @@ export async function openBenchLab(bench: Bench, options: BenchLabOptions): Prom
   };
 }
 
-async function askToEvacuate(address: string, token: string, host: string): Promise<string> {
-  const response = await fetch(`http://${address}/api/v1/backends/${host}/evacuate`, {
-    method: 'POST',
+async function ask(address: string, token: string, path: string, body?: object): Promise<unknown> {
+  const response = await fetch(`http://${address}/api/v1${path}`, {
+    method: body === undefined ? 'GET' : 'POST',
     headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
-    body: JSON.stringify({ reason: 'bench' }),
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
-  if (!response.ok) throw new Error(`evacuate: ${response.status} ${await response.text()}`);
-  return ((await response.json()) as { operationId: string }).operationId;
+  if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+  return response.json();
 }
 
 /** u0000000@north.example, ...: names that the proxies of the lab know. */

@@ -113,3 +113,45 @@ describe('user counts of a large site', () => {
     expect(scans).toBe(0);
   });
 });
+
+describe('user counts of a small site', () => {
+  const few = [{ id: 'b0' }];
+  let users: number;
+  let counted: number;
+  let tookMs: number;
+  let userCounts: UserCounts;
+
+  beforeEach(() => {
+    users = 100_000;
+    counted = 0;
+    tookMs = 50;
+    userCounts = createUserCounts({
+      logger,
+      config: { site: 'north' },
+      geodb: {
+        countUsers: async () => {
+          counted += 1;
+          await new Promise((resolve) => setTimeout(resolve, tookMs));
+          return users;
+        },
+        pageUsers: () => Promise.resolve({ users: users > 0 ? [{}] : [], cursor: null }),
+      },
+    } as unknown as Parameters<typeof createUserCounts>[0]);
+  });
+  const read = async () => (await userCounts.read(few, [])).get('b0');
+
+  it('are remembered for a while where counting takes long', async () => {
+    expect(await read()).toBe(100_000);
+    users = 99_000;
+    expect(await read()).toBe(100_000);
+    expect(counted).toBe(1);
+  });
+
+  it('are never remembered of a Backend that is empty by now, or was', async () => {
+    await read();
+    users = 0;
+    expect(await read()).toBe(0);
+    users = 5;
+    expect(await read()).toBe(5);
+  });
+});

@@ -10,6 +10,7 @@ import {
   openBook,
   openRemaining,
   toRow,
+  usersKnown,
   wantedLeft,
 } from '../../workflows/mover/book.ts';
 import { emptyInbox } from '../../workflows/mover/inbox.ts';
@@ -252,4 +253,24 @@ describe('the books of a mover', () => {
     expect(confirmed + skipped + failed + remaining).toBe(planned);
     expect(remaining).toBeGreaterThanOrEqual(0);
   }
+});
+
+describe('usersKnown', () => {
+  const { sourceId } = aRequest();
+  const known = { countedAtMs: NOW_MS, users: { [sourceId]: 100, target: 40 } };
+  const round = aRound(0, [10]);
+  const chunks = round.chunks.map((chunk) => ({ ...chunk, targetId: 'target' }));
+  const begun = addRound({ ...running(100), known }, { ...round, chunks });
+
+  it('keeps up with what is confirmed, also where an answer comes twice', () => {
+    const once = addMoved(begun, aMovedChunk(0, 10, { confirmed: 6 }), NOW_MS);
+    const twice = addMoved(once, aMovedChunk(0, 10, { confirmed: 6 }), NOW_MS);
+    expect(usersKnown(twice, NOW_MS)).toEqual({ [sourceId]: 94, target: 46 });
+  });
+
+  it('is nothing before the first count, and when that is too old', () => {
+    expect(usersKnown(running(100), NOW_MS)).toBeNull();
+    expect(usersKnown(begun, NOW_MS + 29_000)).not.toBeNull();
+    expect(usersKnown(begun, NOW_MS + 30_000)).toBeNull();
+  });
 });

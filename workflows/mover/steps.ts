@@ -8,7 +8,16 @@ import { chunkSizeOf, countedChunkSize, LANES, roundSize } from '../policy/plan-
 import { selectTargets, type TargetSelection } from '../policy/select-targets.ts';
 import type { MoveSituation } from '../../activities/move-users.ts';
 import type { PlanRoundInput } from '../../activities/plan-round.ts';
-import { addMoved, addRound, become, openBook, openRemaining, toRow, wantedLeft } from './book.ts';
+import {
+  addMoved,
+  addRound,
+  become,
+  openBook,
+  openRemaining,
+  toRow,
+  usersKnown,
+  wantedLeft,
+} from './book.ts';
 import { dropEndedFollowUps, takeFollowUp } from './inbox.ts';
 import { atSpeed, runLanes, sendChunk } from './lanes.ts';
 import type { Mover } from './mover.ts';
@@ -29,7 +38,7 @@ export async function beginMoves(mover: Mover): Promise<void> {
   const state = stateOf(mover);
   if (state.operation.state !== 'planned') return;
   const { sourceId, maxUsers } = state.request;
-  const users = await moverRecords.countUsers({ backendId: sourceId });
+  const users = await moverActivities.countUsers({ backendId: sourceId });
   if (maxUsers === null) {
     await moverRecords.setAcceptNewUsers({ backendId: sourceId, isAccepting: false });
   }
@@ -50,7 +59,11 @@ export async function beginMoves(mover: Mover): Promise<void> {
 /** Reads the world again, selects targets, and writes the next round into the ledger. */
 export async function planNext(mover: Mover): Promise<void> {
   const { request, operation } = stateOf(mover);
-  const situation = await moverActivities.readMoveSituation({ sourceId: request.sourceId });
+  const { sourceId } = request;
+  const knownUsers = usersKnown(stateOf(mover), Date.now());
+  const countedAtMs = Date.now();
+  const situation = await moverActivities.readMoveSituation({ sourceId, knownUsers });
+  if (knownUsers === null) noteCounts(mover, situation, countedAtMs);
   mover.limits = situation.settings;
   // absent in the answers of older workers
   mover.inflowOfOthers = (situation as Partial<MoveSituation>).inflowOfOthers ?? {};
@@ -60,10 +73,11 @@ export async function planNext(mover: Mover): Promise<void> {
     return;
   }
   const state = stateOf(mover);
+  // Who came since they were counted is found at the end, by the fresh count.
   const left = wantedLeft(state) ?? situation.sourceUsers - openRemaining(state);
   const users = roundSize(operation.originalCount, request.stepRatio, Math.max(0, left));
   const targetIds = mover.inbox.targetIds ?? request.targetIds;
-  const wish = { sourceId: request.sourceId, targetIds, users };
+  const wish = { sourceId, targetIds, users };
   const { quotas, refused } = selectTargets(situation.candidates, wish);
   // Moves that others began to nobody who may take users are given up, not waited for.
   if (users > 0 && quotas.length === 0 && request.cause !== 'foreign') {
@@ -72,7 +86,8 @@ export async function planNext(mover: Mover): Promise<void> {
       ...refused.map(({ host, refusal }) => `${host}: ${refusal}`),
       ...targetIds.filter((id) => !known.has(id)).map((id) => `${id}: Unknown`),
     ];
-    mover.state = become(state, 'running', `NoTargetLeft (${reasons.join(', ')})`);
+    const why = `NoTargetLeft (${reasons.join(', ')})`;
+    mover.state = { ...become(state, 'running', why), known: null };
     await mover.save({ isUrgent: true });
     await condition(() => mover.isHeld(), NO_TARGET_WAIT_MS);
     return;
@@ -102,7 +117,7 @@ function roundInput(
   const isForeign = request.cause === 'foreign';
   return {
     operationId: request.operationId,
-    sourceId: request.sourceId,
+    sourceId,
     users,
     firstChunk: state.nextChunk,
     cursor: state.cursor,
@@ -115,6 +130,14 @@ function roundInput(
       chunkSize: isCounted ? countedChunkSize(speedPercent) : chunkSizeOf(users, speedPercent),
     },
   };
+}
+
+function noteCounts(mover: Mover, situation: MoveSituation, countedAtMs: number): void {
+  const { candidates, sourceUsers } = situation;
+  const counts = candidates.map(({ backendId, userCount }) => [backendId, userCount] as const);
+  const { sourceId } = stateOf(mover).request;
+  const users = { ...Object.fromEntries(counts), [sourceId]: sourceUsers };
+  mover.state = { ...stateOf(mover), known: { countedAtMs, users } };
 }
 
 /** Why automation may not go on by itself; null: it may. Drains know only the site's switch. */
@@ -194,11 +217,11 @@ export async function verifyEnd(mover: Mover): Promise<boolean> {
   await mover.save({ isUrgent: true });
   if (request.maxUsers === null) {
     const backendId = request.sourceId;
-    if ((await moverRecords.countUsers({ backendId })) > 0) return sweepAgain(mover);
+    if ((await moverActivities.countUsers({ backendId })) > 0) return sweepAgain(mover);
     if (mover.isHeld()) return false;
     if (request.endsOffline) {
       await moverActivities.changeStatus({ backendId, status: 'offline' });
-      if ((await moverRecords.countUsers({ backendId })) > 0) return sweepAgain(mover);
+      if ((await moverActivities.countUsers({ backendId })) > 0) return sweepAgain(mover);
     }
   }
   await closeBook(mover, 'done', null);
@@ -210,7 +233,8 @@ function sweepAgain(mover: Mover): false {
   const sweeps = state.sweeps + 1;
   const isForced = state.request.isForced || sweeps >= SWEEPS_BEFORE_FORCE;
   const request = { ...state.request, isForced };
-  mover.state = { ...state, request, sweeps, cursor: null, isExhausted: false, roundPlanned: 0 };
+  const again = { cursor: null, isExhausted: false, roundPlanned: 0, known: null };
+  mover.state = { ...state, ...again, request, sweeps };
   return false;
 }
 

@@ -11,6 +11,8 @@ export interface GeodbClient {
     params: unknown[],
     options: cassandra.QueryOptions,
   ): Promise<cassandra.types.ResultSet>;
+  /** Plain writes in one request; some may be done where it fails. */
+  batch(writes: { query: string; params: unknown[] }[]): Promise<cassandra.types.ResultSet>;
   shutdown(): Promise<void>;
 }
 
@@ -47,19 +49,21 @@ export function createGeodbClient(settings: Settings['cassandra']): GeodbClient 
     const isOurs = used === client;
     if (isOurs && Date.now() - failingSinceMs > SUSPICIOUS_MS) replaceClient();
   };
+  const use = async <T>(work: (used: cassandra.Client) => Promise<T>): Promise<T> => {
+    await connect();
+    const used = client;
+    try {
+      const result = await work(used);
+      failingSinceMs = null;
+      return result;
+    } catch (error) {
+      noteFailure(used);
+      throw error;
+    }
+  };
   return {
-    async execute(query, params, options) {
-      await connect();
-      const used = client;
-      try {
-        const result = await used.execute(query, params, options);
-        failingSinceMs = null;
-        return result;
-      } catch (error) {
-        noteFailure(used);
-        throw error;
-      }
-    },
+    execute: (query, params, options) => use((used) => used.execute(query, params, options)),
+    batch: (writes) => use((used) => used.batch(writes, { prepare: true, logged: false })),
     shutdown: () => client.shutdown(),
   };
 }

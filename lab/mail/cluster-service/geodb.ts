@@ -30,6 +30,7 @@ export function openGeodb(settings: Settings['cassandra']) {
   return {
     ...clusterQueries(run, settings.keyspace),
     ...homeQueries(run, settings.keyspace),
+    ...moveQueries(run, (writes) => client.batch(writes), settings.keyspace),
     ...statusQueries(run, settings.keyspace),
     close: () => client.shutdown(),
   };
@@ -42,6 +43,8 @@ type Run = (
   params: unknown[],
   options?: cassandra.QueryOptions,
 ) => Promise<cassandra.types.ResultSet>;
+
+type RunAll = (writes: { query: string; params: unknown[] }[]) => Promise<unknown>;
 
 function clusterQueries(run: Run, keyspace: string) {
   return {
@@ -92,6 +95,13 @@ function clusterQueries(run: Run, keyspace: string) {
 const HOME_COLUMNS =
   'username, backend_id, alt_backend_id, moving, last_moved, WRITETIME(backend_id) AS written_at';
 
+export interface HomeEnd {
+  readonly username: string;
+  readonly targetId: string;
+  readonly sourceId: string;
+  readonly micros: number;
+}
+
 function homeQueries(run: Run, keyspace: string) {
   const users = `${keyspace}.users`;
   return {
@@ -99,6 +109,13 @@ function homeQueries(run: Run, keyspace: string) {
       const query = `SELECT ${HOME_COLUMNS} FROM ${users} WHERE username = ?`;
       const { rows } = await run(query, [username]);
       return rows[0] === undefined ? null : toHome(rows[0]);
+    },
+    /** By user name; whoever has no home is absent. A few names at a time. */
+    async readHomes(usernames: readonly string[]): Promise<Map<string, Home>> {
+      const query = `SELECT ${HOME_COLUMNS} FROM ${users} WHERE username IN ?`;
+      const { rows } = await run(query, [[...usernames]]);
+      const homes = rows.map(toHome).filter((home) => home !== null);
+      return new Map(homes.map((home) => [home.username, home]));
     },
     /** Everybody who lives on a Backend, a page at a time. */
     async *readHomesOf(backendId: string): AsyncGenerator<Home> {
@@ -125,19 +142,29 @@ function homeQueries(run: Run, keyspace: string) {
       // An applied insert answers no home: then it is ours that holds.
       return (rows[0] === undefined ? null : textOf(rows[0], 'backend_id')) ?? backendId;
     },
+  };
+}
+
+function moveQueries(run: Run, runAll: RunAll, keyspace: string) {
+  const users = `${keyspace}.users`;
+  return {
     async beginMove(home: { username: string; targetId: string; token: string; micros: number }) {
       await run(
         `UPDATE ${users} USING TIMESTAMP ? SET alt_backend_id = ?, moving = ? WHERE username = ?`,
         [String(home.micros), home.targetId, home.token, home.username],
       );
     },
-    /** The user lives on the target from now on, and is not moving. */
-    async endMove(home: { username: string; targetId: string; sourceId: string; micros: number }) {
-      await run(
-        `UPDATE ${users} USING TIMESTAMP ?
+    /** The users live on the target from now on, and are not moving. Ten at most: one request. */
+    async endMoves(homes: readonly HomeEnd[]) {
+      const query = `UPDATE ${users} USING TIMESTAMP ?
            SET backend_id = ?, alt_backend_id = ?, moving = null, last_moved = ?
-         WHERE username = ?`,
-        [String(home.micros), home.targetId, home.sourceId, new Date(), home.username],
+         WHERE username = ?`;
+      const nowMs = new Date();
+      await runAll(
+        homes.map(({ username, targetId, sourceId, micros }) => ({
+          query,
+          params: [String(micros), targetId, sourceId, nowMs, username],
+        })),
       );
     },
     /** Takes back that the user is being moved; the home stays. */

@@ -126,7 +126,7 @@ async function moveAtLogin(
 ): Promise<string> {
   const micros = Math.max(Date.now() * 1000, home.writtenAtMicros) + 1;
   const { username } = home;
-  await geodb.endMove({ username, targetId: target.id, sourceId: source.id, micros });
+  await geodb.endMoves([{ username, targetId: target.id, sourceId: source.id, micros }]);
   homeChanges.append({
     user: username,
     from: source.host,

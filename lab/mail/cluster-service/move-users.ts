@@ -1,30 +1,22 @@
 /**
- * Moves users off this Backend. For each: mark the move, end the sessions, write the new home. The
- * writes of one attempt carry its timestamp, so that an attempt that was overtaken (while this
+ * Moves users off this Backend. For each: mark the move, end the sessions, write the new home; where
+ * there is no session to end, the last of these is all. The writes of one attempt carry its timestamp, so that an attempt that was overtaken (while this
  * process was frozen, say) writes nothing that counts.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { readOwnBackend, type BackendContext } from './backend-context.ts';
-import type { BackendRow, Home } from './geodb.ts';
+import type { Home } from './geodb.ts';
 import { describeError } from './log.ts';
-
-export interface MoveOrder {
-  readonly target: BackendRow;
-  readonly minLastMovedSecs: number | null;
-  /** null: one from the clock, above that of the present home. */
-  readonly timestampMicros: number | null;
-  readonly moveId: string;
-  readonly maxParallel: number;
-  /** Aborted when whoever gave the order has hung up: then no further user is begun. */
-  readonly signal: AbortSignal;
-}
-
-export interface MoveResult {
-  readonly user: string;
-  readonly result: 'moved' | 'skipped' | 'failed';
-  /** Why it was skipped or failed. */
-  readonly error: string | null;
-}
+import {
+  endOf,
+  isOvertaken,
+  logChange,
+  microsOf,
+  refuse,
+  toResult,
+  type MoveOrder,
+  type MoveResult,
+} from './move-order.ts';
 
 /**
  * Of the users that an order allows at a time, this share may be without their sessions: of 100 that
@@ -33,6 +25,10 @@ export interface MoveResult {
 const DEPARTING_SHARE = 0.08;
 const SESSIONS_DEADLINE_MS = 5000;
 const KICK_AGAIN_MS = 20;
+/** Users whose homes are read together. */
+const GROUP = 25;
+/** Cassandra warns of batches over more partitions than this. */
+const WRITTEN_TOGETHER = 10;
 /** After a thaw, orders whose sender has long gone are read before their end is. */
 const WAKE_SETTLE_MS = 300;
 
@@ -43,40 +39,147 @@ export async function moveUsers(
   context: BackendContext,
 ): Promise<MoveResult[]> {
   if (Date.now() - context.sleep.wokeAtMs < WAKE_SETTLE_MS) await pause(WAKE_SETTLE_MS);
-  const atStart = await context.sessions.readUsers();
   const results: MoveResult[] = [];
-  const waiting = iterate(usernames);
-  const departing = Math.round(order.maxParallel * DEPARTING_SHARE);
+  const takeGroup = createGroups(usernames);
+  const maxParallel = Math.max(1, order.maxParallel);
+  const size = Math.min(GROUP, maxParallel);
   const work = async () => {
     for (;;) {
-      const next = await waiting.next();
-      if (next.done === true || order.signal.aborted) return;
-      const { value: username } = next;
-      const hadSessions = atStart.has(username);
-      const depart = () => leave(username, hadSessions, order, context);
-      results.push(await (hadSessions ? context.departures.pass(departing, depart) : depart()));
+      const names = await takeGroup(size);
+      if (names.length === 0 || order.signal.aborted) return;
+      results.push(...(await moveGroup(names, order, context)));
     }
   };
-  await Promise.all(Array.from({ length: Math.max(1, order.maxParallel) }, work));
+  await Promise.all(Array.from({ length: Math.floor(maxParallel / size) }, work));
   await endLateSessions(results, context);
   for (const { result } of results) context.metrics.add('dovekeeper_moves', { result });
   return results;
+}
+
+function createGroups(usernames: AsyncIterable<string> | Iterable<string>) {
+  const waiting = iterate(usernames);
+  return async (size: number): Promise<string[]> => {
+    const names: string[] = [];
+    while (names.length < size) {
+      const next = await waiting.next();
+      if (next.done === true) break;
+      names.push(next.value);
+    }
+    return names;
+  };
 }
 
 async function* iterate(usernames: AsyncIterable<string> | Iterable<string>) {
   yield* usernames;
 }
 
+/** Whoever has sessions leaves by the gate; the others have nothing to lose and go together. */
+async function moveGroup(
+  names: readonly string[],
+  order: MoveOrder,
+  context: BackendContext,
+): Promise<MoveResult[]> {
+  const departing = Math.round(order.maxParallel * DEPARTING_SHARE);
+  // Their logins wait from now on; who is here is asked a moment later.
+  const facts = Promise.resolve().then(() => readFacts(names, context));
+  const idle = facts.then((known) => moveIdle(names, known, order, context));
+  const settled = idle.catch(() => undefined);
+  for (const name of names) context.leaving.set(name, settled);
+  void settled.then(() => {
+    for (const name of names) {
+      if (context.leaving.get(name) === settled) context.leaving.delete(name);
+    }
+  });
+  return Promise.all(
+    names.map(async (username): Promise<MoveResult> => {
+      try {
+        if (!(await facts).here.has(username)) {
+          return (await idle).get(username) ?? toResult(username, 'failed', 'not moved');
+        }
+        const depart = () => leave(username, order, context);
+        return await context.departures.pass(departing, depart);
+      } catch (error) {
+        return toResult(username, 'failed', describeError(error));
+      }
+    }),
+  );
+}
+
+/** What is known of a group when its moves begin. */
+interface Facts {
+  readonly ownId: string;
+  readonly homes: ReadonlyMap<string, Home>;
+  /** Who has sessions here. */
+  readonly here: ReadonlySet<string>;
+  readonly epoch: number;
+}
+
+async function readFacts(names: readonly string[], context: BackendContext): Promise<Facts> {
+  const { epoch } = context.sleep;
+  const ownId = readOwnBackend(context).id;
+  const [homes, here] = await Promise.all([
+    context.geodb.readHomes(names),
+    context.sessions.readUsers(),
+  ]);
+  return { ownId, homes, here, epoch };
+}
+
+/** Nobody to disconnect: the new home is all there is to write. */
+async function moveIdle(
+  names: readonly string[],
+  facts: Facts,
+  order: MoveOrder,
+  context: BackendContext,
+): Promise<Map<string, MoveResult>> {
+  const results = new Map<string, MoveResult>();
+  const leaving: { home: Home; micros: number }[] = [];
+  for (const username of names) {
+    if (facts.here.has(username)) continue;
+    const home = facts.homes.get(username) ?? null;
+    const refusal = refuse(home, facts.ownId, order);
+    if (home === null || refusal !== null) {
+      results.set(username, toResult(username, 'skipped', refusal));
+      continue;
+    }
+    const micros = microsOf(home, order);
+    const hasSlept = facts.epoch !== context.sleep.epoch;
+    if (hasSlept && (await isOvertaken(username, facts.ownId, micros, context))) {
+      results.set(username, toResult(username, 'skipped', 'superseded'));
+    } else leaving.push({ home, micros });
+  }
+  for (const { home } of leaving) context.sweeper.watch(home.username);
+  const groups = inGroups(leaving, WRITTEN_TOGETHER);
+  await Promise.all(
+    groups.map(async (group) => {
+      const isWritten = await context.geodb
+        .endMoves(group.map(({ home, micros }) => endOf(home, micros, order)))
+        .then(() => true)
+        .catch(() => false);
+      for (const { home, micros } of group) {
+        const { username } = home;
+        const written = isWritten
+          ? logChange(home, micros, order, context)
+          : writeHome(home, micros, order, context);
+        const result = Promise.resolve(written).then(
+          () => toResult(username, 'moved'),
+          (error: unknown) => toResult(username, 'failed', describeError(error)),
+        );
+        results.set(username, await result);
+      }
+    }),
+  );
+  return results;
+}
+
 /** Logins that come meanwhile wait for the end; whoever is not yet on his way is served as ever. */
 async function leave(
   username: string,
-  hadSessions: boolean,
   order: MoveOrder,
   context: BackendContext,
 ): Promise<MoveResult> {
   // He may have waited at the gate until whoever asked for it was gone.
-  if (order.signal.aborted) return { user: username, result: 'skipped', error: 'hung up' };
-  const move = moveOne(username, hadSessions, order, context);
+  if (order.signal.aborted) return toResult(username, 'skipped', 'hung up');
+  const move = moveOne(username, order, context);
   context.leaving.set(username, move);
   const result = await move;
   if (context.leaving.get(username) === move) context.leaving.delete(username);
@@ -85,25 +188,21 @@ async function leave(
 
 async function moveOne(
   username: string,
-  hadSessions: boolean,
   order: MoveOrder,
   context: BackendContext,
 ): Promise<MoveResult> {
-  const answer = (result: MoveResult['result'], error: string | null = null) => ({
-    user: username,
-    result,
-    error,
-  });
+  const answer = (result: MoveResult['result'], error: string | null = null) =>
+    toResult(username, result, error);
   try {
     const own = readOwnBackend(context);
     const { epoch } = context.sleep;
     const home = await context.geodb.readHome(username);
     const refusal = refuse(home, own.id, order);
     if (home === null || refusal !== null) return answer('skipped', refusal);
-    const micros = order.timestampMicros ?? Math.max(nowMicros(), home.writtenAtMicros) + 1;
+    const micros = microsOf(home, order);
     const targetId = order.target.id;
     await context.geodb.beginMove({ username, targetId, token: order.moveId, micros });
-    const isFree = await endSessions(username, hadSessions, context);
+    const isFree = await endSessions(username, context);
     if (!isFree) {
       await context.geodb.dropMove(username, micros + 1);
       return answer('failed', 'sessions do not end');
@@ -118,26 +217,8 @@ async function moveOne(
   }
 }
 
-/** Why this user is not moved; null: go on. */
-function refuse(home: Home | null, ownId: string, order: MoveOrder): string | null {
-  if (home === null) return 'unknown user';
-  if (home.backendId !== ownId) return 'lives elsewhere';
-  if (order.target.id === ownId) return 'lives there already';
-  const stamp = order.timestampMicros;
-  if (stamp !== null && stamp + 1 <= home.writtenAtMicros) return 'superseded';
-  const minAgeMs = (order.minLastMovedSecs ?? 0) * 1000;
-  if (home.lastMovedMs !== null && Date.now() - home.lastMovedMs < minAgeMs) {
-    return 'moved lately';
-  }
-  return null;
-}
-
 /** False: they are still there after the deadline. */
-async function endSessions(username: string, hadSessions: boolean, context: BackendContext) {
-  if (!hadSessions) {
-    const here = await context.sessions.readUsers();
-    if (!here.has(username)) return true;
-  }
+async function endSessions(username: string, context: BackendContext) {
   const deadlineMs = performance.now() + SESSIONS_DEADLINE_MS;
   while (performance.now() < deadlineMs) {
     await context.doveadm.kick(username);
@@ -148,34 +229,15 @@ async function endSessions(username: string, hadSessions: boolean, context: Back
   return false;
 }
 
-/** We slept in between: somebody else may have moved the user meanwhile. */
-async function isOvertaken(
-  username: string,
-  ownId: string,
-  micros: number,
-  { geodb }: BackendContext,
-) {
-  const home = await geodb.readHome(username);
-  return home === null || home.backendId !== ownId || home.writtenAtMicros > micros;
-}
-
 async function writeHome(home: Home, micros: number, order: MoveOrder, context: BackendContext) {
-  const { username, backendId } = home;
-  const end = { username, targetId: order.target.id, sourceId: backendId, micros: micros + 1 };
-  context.sweeper.watch(username);
-  await context.geodb.endMove(end).catch(async (error: unknown) => {
+  const end = endOf(home, micros, order);
+  context.sweeper.watch(home.username);
+  await context.geodb.endMoves([end]).catch(async (error: unknown) => {
     // The answer was lost, perhaps not the write: the home tells.
-    const now = await context.geodb.readHome(username);
+    const now = await context.geodb.readHome(home.username);
     if (now?.writtenAtMicros !== end.micros || now.backendId !== end.targetId) throw error;
   });
-  context.homeChanges.append({
-    user: username,
-    from: context.host,
-    to: order.target.host,
-    timestampMicros: micros + 1,
-    cause: 'batchMove',
-    moveId: order.moveId,
-  });
+  logChange(home, micros, order, context);
 }
 
 /** One look after the last write; the sweeper goes on looking for those that come later. */
@@ -187,4 +249,8 @@ async function endLateSessions(results: readonly MoveResult[], context: BackendC
   await Promise.all(late.map((user) => context.doveadm.kick(user).catch(() => undefined)));
 }
 
-const nowMicros = () => Date.now() * 1000;
+function inGroups<T>(items: readonly T[], size: number): T[][] {
+  const groups: T[][] = [];
+  for (let at = 0; at < items.length; at += size) groups.push(items.slice(at, at + size));
+  return groups;
+}

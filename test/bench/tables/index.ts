@@ -5,9 +5,13 @@ import { cycleTable } from './cycle.ts';
 import { decide } from './decide.ts';
 import { directorTable } from './director.ts';
 import { evacuateTable } from './evacuate.ts';
+import { idleTable } from './idle.ts';
+import { reactionTable } from './reaction.ts';
 
 export const TABLES: readonly BenchTable[] = [
   evacuateTable,
+  reactionTable,
+  idleTable,
   directorTable,
   decide,
   countsTable,
