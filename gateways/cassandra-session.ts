@@ -11,7 +11,6 @@ import { closeControlConnection } from './close-control-connection.ts';
 import { GatewayError } from './gateway-error.ts';
 import { createMeasured } from './measured.ts';
 import type { Measured } from './measured.ts';
-import { closeControlConnection } from './control-connection.ts';
 
 /** A CQL text and the keyspace and table that it is about. */
 export interface Statement {

@@ -24,11 +24,12 @@ import {
  */
 const DEPARTING_SHARE = 0.08;
 const SESSIONS_DEADLINE_MS = 5000;
-const KICK_AGAIN_MS = 20;
 /** Users whose homes are read together. */
 const GROUP = 25;
 /** Cassandra warns of batches over more partitions than this. */
 const WRITTEN_TOGETHER = 10;
+/** A session takes some milliseconds to end; one that is still there after all of these is kicked again. */
+const LOOK_AFTER_MS = [3, 10, 30, 60];
 /** After a thaw, orders whose sender has long gone are read before their end is. */
 const WAKE_SETTLE_MS = 300;
 
@@ -219,12 +220,14 @@ async function moveOne(
 
 /** False: they are still there after the deadline. */
 async function endSessions(username: string, context: BackendContext) {
+  const { doveadm } = context;
   const deadlineMs = performance.now() + SESSIONS_DEADLINE_MS;
   while (performance.now() < deadlineMs) {
-    await context.doveadm.kick(username);
-    const here = await context.sessions.readUsers();
-    if (!here.has(username)) return true;
-    await pause(KICK_AGAIN_MS);
+    await doveadm.kick(username);
+    for (const waitMs of LOOK_AFTER_MS) {
+      await pause(waitMs);
+      if ((await doveadm.who(username)).length === 0) return true;
+    }
   }
   return false;
 }

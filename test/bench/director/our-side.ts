@@ -103,8 +103,8 @@ async function prepare(
     return isFree && own.every(({ status, verdict }) => status === 'online' && isFine(verdict));
   };
   await eventually('all Backends are online and fine', isCalm, options);
-  await placeUsers(settings, geodb, { sharePercent: 100, on: source.name });
   const isPlaced = async (): Promise<boolean> => {
+    await placeUsers(settings, geodb, { sharePercent: 100, on: source.name });
     const { homes, moving } = await readCluster(settings, geodb);
     const here = homes.get(source.name)?.length ?? 0;
     const others = backends.filter(({ name }) => name !== source.name);
