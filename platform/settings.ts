@@ -150,9 +150,11 @@ export const SETTINGS = {
     'score of the most minus the least loaded Backend needed to move users',
     { default: '3.0' },
   ),
-  HOST_LOAD_BALANCE_MIN_COOL_TIME_SECS: define(secs, 'before the same user is balanced again', {
-    default: '3600',
-  }),
+  HOST_LOAD_BALANCE_MIN_COOL_TIME_SECS: define(
+    secs,
+    'before the same user is balanced again, and a Backend after users were moved off because it failed',
+    { default: '3600' },
+  ),
   HOST_LOAD_BALANCE_BACKEND_COOL_TIME_SECS: define(
     secs,
     'before the same Backend is balanced again',
@@ -165,7 +167,7 @@ export const SETTINGS = {
   }),
   HOST_LOAD_BALANCE_MIN_SPREAD: define(
     score,
-    'standard deviation / mean of a metric below which it scores 0',
+    'standard deviation / mean of a metric below which it scores 0, and below which two Backends are even',
     { default: '0.05' },
   ),
   HOST_LOAD_BALANCE_MOVE_RATIO: define(ratio, 'most users balanced per cycle, as a share', {

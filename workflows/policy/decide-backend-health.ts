@@ -5,7 +5,7 @@ import { assessHealth, isFailing, type HealthAssessment } from './assess-health.
 import { assessCatastrophe, type CatastropheState } from './catastrophe.ts';
 import { decideOneBackend } from './decide-one-backend.ts';
 import { gatherNothings, healthDecision } from './health-decision.ts';
-import { guardOperations } from './guard-operations.ts';
+import { guardOperations, isOffEverywhere } from './guard-operations.ts';
 
 export interface BackendHealth extends HealthAssessment {
   readonly backendId: string;
@@ -84,8 +84,7 @@ function isEnding({ kind, isDryRun, operationId }: Decision): boolean {
 
 /** Reasons that hold the whole site; catastrophe protection still lets Backends return. */
 function decideForSite(snapshot: ClusterSnapshot, catastrophe: CatastropheState): Decision | null {
-  const state = snapshot.features.BackendHealthAutoHandling;
-  if (state === 'disabled') {
+  if (isOffEverywhere(snapshot, 'BackendHealthAutoHandling')) {
     return healthDecision('nothing', 'FeatureDisabled', {
       limitingSetting: 'BackendHealthAutoHandling',
     });

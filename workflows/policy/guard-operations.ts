@@ -67,6 +67,15 @@ export function featureAt(
   return facts.features[feature] ?? snapshot.features[feature];
 }
 
+/** A flag that is set for one Backend alone is not overruled by levels that say nothing. */
+export function isOffEverywhere(
+  snapshot: ClusterSnapshot,
+  feature: 'BackendHealthAutoHandling' | 'BackendLoadBalancing',
+): boolean {
+  const isOn = (facts: BackendFacts): boolean => featureAt(snapshot, facts, feature) !== 'disabled';
+  return snapshot.features[feature] === 'disabled' && !snapshot.backends.some(isOn);
+}
+
 function waitReason(
   snapshot: ClusterSnapshot,
   facts: BackendFacts,

@@ -7,7 +7,7 @@ import {
   isCompared,
   type BalancingExclusion,
 } from './exclude-from-balancing.ts';
-import { featureAt } from './guard-operations.ts';
+import { featureAt, isOffEverywhere } from './guard-operations.ts';
 import { project, spreadPercent, usersToMove, type Candidate, type Pair } from './halve-gap.ts';
 import { scoreLoad, type LoadScores } from './score-load.ts';
 
@@ -54,7 +54,7 @@ export function planRebalance(snapshot: ClusterSnapshot): BalancingView {
   }
   const site = scoreSite(snapshot, judged);
   const decisions = [decidePair(snapshot, site)];
-  if (decisions[0]?.isDryRun === true && snapshot.features.BackendLoadBalancing === 'enabled') {
+  if (decisions[0]?.isDryRun === true) {
     // Nothing ever comes of this pair: the rest of the site must not wait for it.
     const eligible = site.eligible.filter(
       ({ candidate }) => featureAt(snapshot, candidate.facts, 'BackendLoadBalancing') === 'enabled',
@@ -106,7 +106,7 @@ function findHold(
   snapshot: ClusterSnapshot,
 ): { readonly reason: Reason; readonly fields: Partial<Decision> } | null {
   if (!snapshot.isOwner) return { reason: 'NotTheOwner', fields: {} };
-  if (snapshot.features.BackendLoadBalancing === 'disabled') {
+  if (isOffEverywhere(snapshot, 'BackendLoadBalancing')) {
     return { reason: 'FeatureDisabled', fields: { limitingSetting: 'BackendLoadBalancing' } };
   }
   if (snapshot.automation === 'paused') return { reason: 'AutomationPaused', fields: {} };

@@ -25,6 +25,7 @@ const EXCLUSIONS: Readonly<
   Failing: ['failing', 'warn', 'degraded'],
   DoveadmUnreachable: ['doveadm not reachable', 'warn', 'x'],
   OperationRunning: ['Operation running', 'mute', 'ops'],
+  OperatorHold: ['held by an operator', 'mute', 'pause'],
   NotMeasured: ['no load measured', 'mute', 'unknown'],
 };
 
