@@ -14,10 +14,13 @@ export async function forceRows(
   context: ActivityContext,
   input: MoveChunkInput,
   rows: readonly LedgerRow[],
-  source: { readonly isSourceSilent: boolean; readonly looked: Looked },
+  source: { readonly isSourceSilent: boolean; readonly looked?: Looked },
 ): Promise<LedgerRow[]> {
   const open = rows.filter(isOpen);
-  const homes = await readHomesLately(context, open, source.looked);
+  const homes =
+    source.looked === undefined
+      ? await context.geodb.readUsers(open.map(({ username }) => username))
+      : await readHomesLately(context, open, source.looked);
   const sentAtMs = Date.now();
   const forced = open.map((row): LedgerRow => {
     const written = homes.get(row.username)?.homeWrittenAtMicros ?? 0;

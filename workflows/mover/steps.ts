@@ -117,7 +117,7 @@ function roundInput(
   const isForeign = request.cause === 'foreign';
   return {
     operationId: request.operationId,
-    sourceId,
+    sourceId: request.sourceId,
     users,
     firstChunk: state.nextChunk,
     cursor: state.cursor,
