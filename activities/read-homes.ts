@@ -17,8 +17,8 @@ export interface Looked {
 export async function readHomesLately(
   context: ActivityContext,
   rows: readonly LedgerRow[],
-  looked: Looked,
+  looked: Looked | undefined,
 ): Promise<ReadonlyMap<string, UserHomeWithWriteTime>> {
-  if (Date.now() - looked.atMs < LATELY_MS) return looked.homes;
+  if (looked !== undefined && Date.now() - looked.atMs < LATELY_MS) return looked.homes;
   return context.geodb.readUsers(rows.map((row) => row.username));
 }

@@ -10,9 +10,9 @@ import {
   openBook,
   openRemaining,
   toRow,
-  usersKnown,
   wantedLeft,
 } from '../../workflows/mover/book.ts';
+import { usersKnown } from '../../workflows/mover/known-users.ts';
 import { emptyInbox } from '../../workflows/mover/inbox.ts';
 import { NOW_MS } from '../support/cluster-builders.ts';
 import { aMovedChunk, aRequest, aRound } from '../support/move-builders.ts';

@@ -1,14 +1,7 @@
 /** The books of a mover: pure functions from one state of a running operation to the next. */
 import type { MovedChunk } from '../../activities/move-chunk.ts';
 import type { PlannedRound } from '../../activities/plan-round.ts';
-import type {
-  KnownUsers,
-  MoverInbox,
-  MoverState,
-  MoveRequest,
-  OpenChunk,
-  TakenUp,
-} from '../contract.ts';
+import type { MoverInbox, MoverState, MoveRequest, OpenChunk, TakenUp } from '../contract.ts';
 import { assert } from '../domain/assert.ts';
 import {
   canBecome,
@@ -18,9 +11,7 @@ import {
 } from '../domain/operation.ts';
 import { addMoveCounts, NO_MOVES, type MoveCounts } from '../domain/user-move.ts';
 import { isRoundOver } from '../policy/plan-evacuation.ts';
-
-/** Others move users too. Counting is dear: it may take as long as a round. */
-const COUNTED_MAX_AGE_MS = 30_000;
+import { addConfirmed } from './known-users.ts';
 
 export type Step = 'send' | 'plan' | 'settle' | 'verify';
 
@@ -169,22 +160,6 @@ function learned(
     request: isOverruled ? { ...request, isForced: true } : request,
     isExhausted: isExhausted || moved.counts.planned < former.counts.planned,
   };
-}
-
-function addConfirmed(state: MoverState, targetId: string, users: number): KnownUsers | null {
-  const known = state.known ?? null;
-  if (known === null || users === 0) return known;
-  const { sourceId } = state.request;
-  const there = (known.users[targetId] ?? 0) + users;
-  const here = Math.max(0, (known.users[sourceId] ?? 0) - users);
-  return { ...known, users: { ...known.users, [targetId]: there, [sourceId]: here } };
-}
-
-/** What is known of where users live, while it is not too old; null: to be counted. */
-export function usersKnown(state: MoverState, nowMs: number): KnownUsers['users'] | null {
-  const known = state.known ?? null;
-  const isFresh = known !== null && nowMs - known.countedAtMs < COUNTED_MAX_AGE_MS;
-  return isFresh ? known.users : null;
 }
 
 /** What is wrong with the source, in the row until the next round; null: nothing, or not the time to say. */

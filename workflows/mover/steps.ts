@@ -8,16 +8,8 @@ import { chunkSizeOf, countedChunkSize, LANES, roundSize } from '../policy/plan-
 import { selectTargets, type TargetSelection } from '../policy/select-targets.ts';
 import type { MoveSituation } from '../../activities/move-users.ts';
 import type { PlanRoundInput } from '../../activities/plan-round.ts';
-import {
-  addMoved,
-  addRound,
-  become,
-  openBook,
-  openRemaining,
-  toRow,
-  usersKnown,
-  wantedLeft,
-} from './book.ts';
+import { addMoved, addRound, become, openBook, openRemaining, toRow, wantedLeft } from './book.ts';
+import { noteCounts, usersKnown } from './known-users.ts';
 import { dropEndedFollowUps, takeFollowUp } from './inbox.ts';
 import { atSpeed, runLanes, sendChunk } from './lanes.ts';
 import type { Mover } from './mover.ts';
@@ -63,7 +55,7 @@ export async function planNext(mover: Mover): Promise<void> {
   const knownUsers = usersKnown(stateOf(mover), Date.now());
   const countedAtMs = Date.now();
   const situation = await moverActivities.readMoveSituation({ sourceId, knownUsers });
-  if (knownUsers === null) noteCounts(mover, situation, countedAtMs);
+  if (knownUsers === null) mover.state = noteCounts(stateOf(mover), situation, countedAtMs);
   mover.limits = situation.settings;
   // absent in the answers of older workers
   mover.inflowOfOthers = (situation as Partial<MoveSituation>).inflowOfOthers ?? {};
@@ -130,14 +122,6 @@ function roundInput(
       chunkSize: isCounted ? countedChunkSize(speedPercent) : chunkSizeOf(users, speedPercent),
     },
   };
-}
-
-function noteCounts(mover: Mover, situation: MoveSituation, countedAtMs: number): void {
-  const { candidates, sourceUsers } = situation;
-  const counts = candidates.map(({ backendId, userCount }) => [backendId, userCount] as const);
-  const { sourceId } = stateOf(mover).request;
-  const users = { ...Object.fromEntries(counts), [sourceId]: sourceUsers };
-  mover.state = { ...stateOf(mover), known: { countedAtMs, users } };
 }
 
 /** Why automation may not go on by itself; null: it may. Drains know only the site's switch. */
