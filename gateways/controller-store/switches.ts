@@ -1,7 +1,7 @@
 /** Memory and reachability of Backends, the automation switch, overrides of flags, runs of tasks. */
 import type { BackendReachability } from '../../workflows/domain/backend.ts';
 import type { BackendMemory, HealthVerdict } from '../../workflows/domain/cluster-snapshot.ts';
-import type { CassandraSession, Row } from '../cassandra-session.ts';
+import type { CassandraSession, Row, WriteMany } from '../cassandra-session.ts';
 import { numberOf, requiredText, textOf, toBigint } from '../cassandra-values.ts';
 import type {
   AutomationSwitch,
@@ -26,6 +26,9 @@ type SwitchMethods = Pick<
   | 'readTaskRuns'
   | 'saveTaskRun'
 >;
+
+/** Each row is some 200 bytes; Cassandra warns of batches of 5 kB and refuses those of 50. */
+const ROWS_A_BATCH = 25;
 
 export function switchMethods(
   session: CassandraSession,
@@ -78,17 +81,31 @@ type MemoryMethods = Pick<
 
 /** What automation remembers of each Backend. */
 function memoryMethods(session: CassandraSession, statements: StoreStatements): MemoryMethods {
-  const updateBackendMemory: MemoryMethods['updateBackendMemory'] = async (siteName, memory) => {
+  const toWrite = (
+    siteName: string,
+    memory: Parameters<MemoryMethods['updateBackendMemory']>[1],
+  ): WriteMany | null => {
     const changes = toColumns(memory);
-    if (changes.length === 0) return;
+    if (changes.length === 0) return null;
     const statement = statements.updateBackendMemory(changes.map(([column]) => column));
     const params = [...changes.map(([, value]) => value), siteName, memory.backendId];
-    await session.write('updateBackendMemory', statement, params);
+    return { statement, params };
   };
   return {
-    updateBackendMemory,
-    updateBackendMemories: (siteName, memories) =>
-      session.forEach(memories, (memory) => updateBackendMemory(siteName, memory)),
+    updateBackendMemory: async (siteName, memory) => {
+      const write = toWrite(siteName, memory);
+      if (write !== null) await session.writeMany('updateBackendMemory', [write]);
+    },
+    updateBackendMemories: async (siteName, memories) => {
+      const writes = memories
+        .map((memory) => toWrite(siteName, memory))
+        .filter((write) => write !== null);
+      // All of a site is one partition: a batch is one write there.
+      for (let at = 0; at < writes.length; at += ROWS_A_BATCH) {
+        const batch = writes.slice(at, at + ROWS_A_BATCH);
+        await session.batch('updateBackendMemories', batch, { isLogged: false });
+      }
+    },
     readBackendMemories: async (siteName) => {
       const { readBackendMemories } = statements;
       const rows = await session.read('readBackendMemories', readBackendMemories, [siteName]);

@@ -32,6 +32,28 @@ afterAll(async () => {
 });
 
 describe('controller store: memory and switches', () => {
+  it('remembers many Backends at once, and keeps what else is known of them', async () => {
+    const site = `site-${randomUUID()}`;
+    const ids = Array.from(
+      { length: 60 },
+      (_, index) => `backend-${String(index).padStart(2, '0')}`,
+    );
+    await store.updateBackendMemory(site, { backendId: ids[7] ?? '', operatorHoldUntilMs: nowMs });
+    const verdicts = ids.map((backendId) => ({
+      backendId,
+      verdict: 'healthy' as const,
+      verdictSinceMs: nowMs,
+      judgedAtMs: nowMs,
+    }));
+    await store.updateBackendMemories(site, [...verdicts, { backendId: 'nothing to say' }]);
+    const known = await store.readBackendMemories(site);
+    expect(known.map(({ backendId }) => backendId)).toEqual(ids);
+    expect(
+      known.every(({ verdict, judgedAtMs }) => verdict === 'healthy' && judgedAtMs === nowMs),
+    ).toBe(true);
+    expect(known[7]?.operatorHoldUntilMs).toBe(nowMs);
+  });
+
   it('merges what is remembered of a Backend, field by field', async () => {
     const backendId = randomUUID();
     await store.updateBackendMemory('north', { backendId, operatorHoldUntilMs: nowMs });
