@@ -16,7 +16,7 @@ import { differingFeatures, resolveFeatures } from '../workflows/policy/resolve-
 import type { ActivityContext, SharedLooks } from './context.ts';
 import { readSwitches } from './read-flags.ts';
 import { readSiteMetrics } from './site-metrics.ts';
-import { ownsSite } from './site-owner.ts';
+import { readClaim } from './site-owner.ts';
 
 export interface ReadClusterActivities {
   /** Reads and stores the snapshot of this site; its metrics come straight from Prometheus. */
@@ -58,12 +58,12 @@ async function readSnapshot(
   const { config } = context;
   const takenAtMs = Date.now();
   const site = await readHomeSite(context);
-  const [backends, switches, memories, operations, isOwner, metrics] = await Promise.all([
+  const [backends, switches, memories, operations, claim, metrics] = await Promise.all([
     context.geodb.readBackends(site.id),
     readSwitches(context, takenAtMs),
     context.store.readBackendMemories(config.site),
     context.store.listOpenOperations(config.site),
-    ownsSite(context),
+    readClaim(context),
     readSiteMetrics(context),
   ]);
   const [userCounts, reachable] = await Promise.all([
@@ -81,7 +81,8 @@ async function readSnapshot(
     takenAtMs,
     siteId: site.id,
     siteName: site.name,
-    isOwner,
+    isOwner: claim.isOurs,
+    epoch: claim.epoch,
     automation: switches.automation,
     features,
     settings: config.policy,
