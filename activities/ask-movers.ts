@@ -15,6 +15,7 @@ export interface ControlInput {
   readonly sourceHost: string;
   readonly verb: 'pause' | 'resume' | 'cancel' | 'endEarly';
   readonly message: ControlMessage;
+  readonly epoch?: number | null;
 }
 
 export interface AskMoversActivities {
@@ -22,7 +23,11 @@ export interface AskMoversActivities {
   requestMoves(request: MoveRequest): Promise<MoveAnswer>;
   /** False: no mover runs for that Backend. */
   controlMover(input: ControlInput): Promise<boolean>;
-  followUpMoves(input: { sourceHost: string; message: FollowUpMessage }): Promise<boolean>;
+  followUpMoves(input: {
+    sourceHost: string;
+    message: FollowUpMessage;
+    epoch?: number | null;
+  }): Promise<boolean>;
   wakeTask(input: { task: TaskName }): Promise<void>;
 }
 
@@ -30,16 +35,21 @@ export function createAskMovers(context: ActivityContext): AskMoversActivities {
   const { temporal, config } = context;
   return {
     async requestMoves(request) {
-      await assertOwnsSite(context);
+      const { epoch } = await assertOwnsSite(context, request);
       const { operationId } = request;
       // The answer of an earlier try may be lost, and its operation over: it must not run twice.
       const former = isRepeat() ? await context.store.readOperation(operationId) : null;
       if (former !== null && isEnded(former.state)) return { answer: 'accepted', operationId };
-      return temporal.requestMoves(request);
+      return temporal.requestMoves({ ...request, epoch });
     },
-    controlMover: ({ sourceHost, verb, message }) =>
-      temporal.control(config.site, sourceHost, verb, message),
-    followUpMoves: ({ sourceHost, message }) => temporal.followUp(config.site, sourceHost, message),
+    async controlMover({ sourceHost, verb, message, epoch }) {
+      await assertOwnsSite(context, { epoch });
+      return temporal.control(config.site, sourceHost, verb, message);
+    },
+    async followUpMoves({ sourceHost, message, epoch }) {
+      await assertOwnsSite(context, { epoch });
+      return temporal.followUp(config.site, sourceHost, message);
+    },
     wakeTask: ({ task }) => temporal.runTask(config.site, task),
   };
 }

@@ -4,7 +4,7 @@ import type { Backend, BackendStatus } from '../workflows/domain/backend.ts';
 import type { ActivityContext } from './context.ts';
 import { isRepeat, withHeartbeat } from './heartbeat.ts';
 import { readKnownBackend } from './known-backend.ts';
-import { assertOwnsSite } from './site-owner.ts';
+import { assertOwnsSite, type DecidedUnder } from './site-owner.ts';
 
 const DOVEADM_TIMEOUT_MS = 1_500;
 const HOUR_MS = 3_600_000;
@@ -13,23 +13,26 @@ const MAX_REMEMBERED_RETURNS = 12;
 export interface ChangeStatusInput {
   readonly backendId: string;
   readonly status: BackendStatus;
+  readonly epoch?: number | null;
 }
 
 export interface ChangeBackendActivities {
   /** Answers the status that holds now. */
   changeStatus(input: ChangeStatusInput): Promise<BackendStatus>;
-  setAcceptNewUsers(input: { backendId: string; isAccepting: boolean }): Promise<void>;
+  setAcceptNewUsers(
+    input: { backendId: string; isAccepting: boolean } & DecidedUnder,
+  ): Promise<void>;
   notePartialMove(input: { backendId: string; atMs: number }): Promise<void>;
   noteBalanced(input: { backendIds: readonly string[]; atMs: number }): Promise<void>;
-  holdAutomation(input: { backendId: string; untilMs: number }): Promise<void>;
+  holdAutomation(input: { backendId: string; untilMs: number } & DecidedUnder): Promise<void>;
 }
 
 export function createChangeBackend(context: ActivityContext): ChangeBackendActivities {
   const { geodb, store, config } = context;
   return {
     changeStatus: (input) => withHeartbeat(() => changeStatus(context, input)),
-    async setAcceptNewUsers({ backendId, isAccepting }) {
-      await assertOwnsSite(context);
+    async setAcceptNewUsers({ backendId, isAccepting, epoch }) {
+      await assertOwnsSite(context, { epoch });
       await geodb.setAcceptNewUsers(backendId, isAccepting);
     },
     notePartialMove: ({ backendId, atMs }) =>
@@ -39,8 +42,11 @@ export function createChangeBackend(context: ActivityContext): ChangeBackendActi
         await store.updateBackendMemory(config.site, { backendId, lastBalancedAtMs: atMs });
       }
     },
-    holdAutomation: ({ backendId, untilMs }) =>
-      store.updateBackendMemory(config.site, { backendId, operatorHoldUntilMs: untilMs }),
+    async holdAutomation({ backendId, untilMs, epoch }) {
+      await assertOwnsSite(context, { epoch });
+      const memory = { backendId, operatorHoldUntilMs: untilMs };
+      await store.updateBackendMemory(config.site, memory);
+    },
   };
 }
 
@@ -53,7 +59,7 @@ async function changeStatus(
   context: ActivityContext,
   input: ChangeStatusInput,
 ): Promise<BackendStatus> {
-  await assertOwnsSite(context);
+  await assertOwnsSite(context, input);
   const before = await readKnownBackend(context, input.backendId);
   const isOurs = before.status !== input.status || isRepeat();
   if (before.status !== input.status) await writeStatus(context, before, input.status);

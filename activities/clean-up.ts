@@ -2,13 +2,13 @@
 import type { Reference, ReferenceReading } from '../workflows/domain/references.ts';
 import type { ActivityContext } from './context.ts';
 import { readHomeSite } from './read-cluster.ts';
-import { assertOwnsSite } from './site-owner.ts';
+import { assertOwnsSite, type DecidedUnder } from './site-owner.ts';
 
 export interface CleanUpActivities {
   /** What the proxies measured from this site to others: counts for the task's outcome. */
   readSiteReachability(): Promise<Record<string, number>>;
   readReferences(): Promise<ReferenceReading>;
-  deleteRows(input: { rows: readonly Reference[] }): Promise<void>;
+  deleteRows(input: { rows: readonly Reference[] } & DecidedUnder): Promise<void>;
 }
 
 export function createCleanUp(context: ActivityContext): CleanUpActivities {
@@ -21,7 +21,10 @@ export function createCleanUp(context: ActivityContext): CleanUpActivities {
       return { reachable, unreachable: ours.length - reachable };
     },
     readReferences: () => readReferences(context),
-    deleteRows: ({ rows }) => deleteRows(context, rows),
+    async deleteRows({ rows, epoch }) {
+      await assertOwnsSite(context, { epoch });
+      await deleteRows(context, rows);
+    },
   };
 }
 
@@ -48,7 +51,6 @@ async function readReferences(context: ActivityContext): Promise<ReferenceReadin
 }
 
 async function deleteRows(context: ActivityContext, rows: readonly Reference[]): Promise<void> {
-  await assertOwnsSite(context);
   for (const row of rows) {
     if (row.table === 'backend_memory') {
       await context.store.removeBackendMemory(row.scope, row.target);

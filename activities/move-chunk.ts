@@ -40,6 +40,7 @@ export interface MoveChunkInput {
   readonly targetId?: string;
   /** A chunk whose users the source chooses; absent: they are in the ledger. */
   readonly counted?: CountedChunk;
+  readonly epoch?: number | null;
 }
 
 export interface CountedChunk {
@@ -69,7 +70,7 @@ export async function moveChunk(
   findSilence: FindSilence,
 ): Promise<MovedChunk> {
   return withHeartbeat(async (signal) => {
-    const [read] = await Promise.all([readRows(context, input), assertOwnsSite(context)]);
+    const [read] = await Promise.all([readRows(context, input), assertOwnsSite(context, input)]);
     const looked = await settle(context, input, await retarget(context, input, read));
     let { rows } = looked;
     let isSourceSilent = false;

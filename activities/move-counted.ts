@@ -44,7 +44,7 @@ export async function moveCounted(
   findSilence: FindSilence,
 ): Promise<MovedChunk> {
   return withHeartbeat(async (signal) => {
-    await assertOwnsSite(context);
+    await assertOwnsSite(context, input);
     const chunk = await readChunk(context, input);
     let refusal: string | null = null;
     let isSourceSilent = false;

@@ -18,6 +18,7 @@ import { planRound, type PlannedRound, type PlanRoundInput } from './plan-round.
 import { planSelected } from './plan-selected.ts';
 import { readHomeSite } from './read-cluster.ts';
 import { readSwitches } from './read-flags.ts';
+import { assertOwnsSite, type DecidedUnder } from './site-owner.ts';
 import { createFindSilence } from './source-silence.ts';
 
 const DOVEADM_TIMEOUT_MS = 1_500;
@@ -53,7 +54,8 @@ export interface MoveUsersActivities {
   readInflowOfOthers(input: { sourceId: string }): Promise<Readonly<Record<string, number>>>;
   /** Fresh count at LOCAL_QUORUM. A Backend that the GeoDB does not know is a permanent refusal. */
   countUsers(input: { backendId: string }): Promise<number>;
-  saveOperation(operation: Operation): Promise<void>;
+  /** Only a mover of the site's owner writes the row. */
+  saveOperation(operation: Operation, decided?: DecidedUnder): Promise<void>;
 }
 
 export function createMoveUsers(context: ActivityContext, looks: SharedLooks): MoveUsersActivities {
@@ -74,7 +76,8 @@ export function createMoveUsers(context: ActivityContext, looks: SharedLooks): M
     readInflowOfOthers: async ({ sourceId }) =>
       inflowOfOthers(await context.store.readChunksInFlight(context.config.site), sourceId),
     countUsers: ({ backendId }) => withHeartbeat(() => countUsers(context, backendId)),
-    async saveOperation(operation) {
+    async saveOperation(operation, decided) {
+      await assertOwnsSite(context, decided);
       await context.store.saveOperation(operation);
       const { siteName } = operation;
       await context.cache.publish({ siteName, topic: 'operations', atMs: Date.now() });

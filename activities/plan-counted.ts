@@ -8,7 +8,7 @@ export async function planCounted(
   context: ActivityContext,
   input: PlanRoundInput,
 ): Promise<PlannedRound> {
-  await assertOwnsSite(context);
+  await assertOwnsSite(context, input);
   const progress = await takeUp(context, input);
   const chunks = [...progress.chunks];
   let { nextChunk } = progress;

@@ -26,6 +26,7 @@ export interface PlanRoundInput {
   readonly selectionId?: string;
   /** Their moves were begun by somebody else, who said where to. */
   readonly isForeign?: boolean;
+  readonly epoch?: number | null;
 }
 
 export interface PlannedChunk {
@@ -62,7 +63,7 @@ export async function planRound(
   context: ActivityContext,
   input: PlanRoundInput,
 ): Promise<PlannedRound> {
-  await assertOwnsSite(context);
+  await assertOwnsSite(context, input);
   const progress = await takeUp(context, input);
   let cursor = input.cursor;
   let isExhausted = false;

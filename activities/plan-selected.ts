@@ -25,7 +25,7 @@ export async function planSelected(
   context: ActivityContext,
   input: PlanRoundInput & { readonly selectionId: string },
 ): Promise<PlannedRound> {
-  await assertOwnsSite(context);
+  await assertOwnsSite(context, input);
   const list = await context.store.readSelectedUsers(input.selectionId);
   const progress = await takeUp(context, input);
   let place = Number(input.cursor ?? 0);

@@ -16,7 +16,7 @@ import { differingFeatures, resolveFeatures } from '../workflows/policy/resolve-
 import type { ActivityContext, SharedLooks } from './context.ts';
 import { readSwitches } from './read-flags.ts';
 import { readSiteMetrics } from './site-metrics.ts';
-import { ownsSite } from './site-owner.ts';
+import { readClaim } from './site-owner.ts';
 
 export interface ReadClusterActivities {
   /** Reads and stores the snapshot of this site; its metrics come straight from Prometheus. */
@@ -60,12 +60,12 @@ async function readSnapshot(
   const site = await readHomeSite(context);
   // Probing hundreds of hosts takes as long as everything else together: it begins first.
   const backends = await context.geodb.readBackends(site.id);
-  const [reachable, switches, memories, operations, isOwner, metrics] = await Promise.all([
+  const [reachable, switches, memories, operations, claim, metrics] = await Promise.all([
     looks.findReachable(backends),
     readSwitches(context, takenAtMs),
     context.store.readBackendMemories(config.site),
     context.store.listOpenOperations(config.site),
-    ownsSite(context),
+    readClaim(context),
     readSiteMetrics(context),
   ]);
   const userCounts = await looks.userCounts.read(backends, operations);
@@ -80,7 +80,8 @@ async function readSnapshot(
     takenAtMs,
     siteId: site.id,
     siteName: site.name,
-    isOwner,
+    isOwner: claim.isOurs,
+    epoch: claim.epoch,
     automation: switches.automation,
     features,
     settings: config.policy,

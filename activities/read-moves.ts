@@ -4,7 +4,7 @@ import { isEnded } from '../workflows/domain/operation.ts';
 import type { PolicySettings } from '../workflows/domain/policy-settings.ts';
 import type { ChunkInFlight } from '../workflows/domain/user-move.ts';
 import type { ActivityContext } from './context.ts';
-import { ownsSite } from './site-owner.ts';
+import { readClaim } from './site-owner.ts';
 
 export interface OpenOperation {
   readonly operation: Operation;
@@ -15,6 +15,8 @@ export interface OpenOperation {
 export interface MovesSnapshot {
   readonly takenAtMs: number;
   readonly isOwner: boolean;
+  /** Of the site's claim. */
+  readonly epoch: number;
   readonly settings: PolicySettings;
   readonly open: readonly OpenOperation[];
 }
@@ -28,10 +30,10 @@ export function createReadMoves(context: ActivityContext): ReadMovesActivities {
   return {
     async readMoves() {
       const takenAtMs = Date.now();
-      const [operations, chunks, isOwner] = await Promise.all([
+      const [operations, chunks, claim] = await Promise.all([
         store.listOpenOperations(config.site),
         store.readChunksInFlight(config.site),
-        ownsSite(context),
+        readClaim(context),
       ]);
       const open = operations
         .filter((operation) => !isEnded(operation.state))
@@ -40,7 +42,9 @@ export function createReadMoves(context: ActivityContext): ReadMovesActivities {
           isMoverRunning: await temporal.isMoverRunning(config.site, operation.sourceHost),
           chunks: chunks.filter((chunk) => chunk.operationId === operation.operationId),
         }));
-      return { takenAtMs, isOwner, settings: config.policy, open: await Promise.all(open) };
+      const { isOurs: isOwner, epoch } = claim;
+      const settings = config.policy;
+      return { takenAtMs, isOwner, epoch, settings, open: await Promise.all(open) };
     },
   };
 }

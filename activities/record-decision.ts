@@ -3,6 +3,7 @@ import { ulid } from 'ulid';
 import type { HealthVerdict } from '../workflows/domain/cluster-snapshot.ts';
 import type { Decision, RecordedDecision, TaskName } from '../workflows/domain/decision.ts';
 import type { ActivityContext } from './context.ts';
+import { isUnder, readClaim } from './site-owner.ts';
 
 /** A verdict is written again when it changed, else at most this often. */
 const JUDGED_REFRESH_MS = 5_000;
@@ -20,6 +21,8 @@ export interface RecordInput {
   readonly takenAtMs: number;
   readonly decisions: readonly Decision[];
   readonly verdicts: readonly VerdictToRemember[];
+  /** Of the snapshot. */
+  readonly epoch?: number | null;
 }
 
 export interface TaskRunReport {
@@ -32,7 +35,10 @@ export interface TaskRunReport {
 }
 
 export interface RecordDecisionActivities {
-  /** Answers only the decisions that are to be acted upon (or would be, under DryRun). */
+  /**
+   * Answers only the decisions that are to be acted upon (or would be, under DryRun). A controller that
+   * does not own the site, or not any more, writes nothing and acts on nothing: its memory is the owner's.
+   */
   recordDecisions(input: RecordInput): Promise<RecordedDecision[]>;
   recordTaskRun(report: TaskRunReport): Promise<void>;
 }
@@ -40,6 +46,7 @@ export interface RecordDecisionActivities {
 export function createRecordDecision(context: ActivityContext): RecordDecisionActivities {
   return {
     async recordDecisions(input) {
+      if (!isUnder(await readClaim(context), input)) return stayPassive(context, input);
       const { acting, nothings } = await numberDecisions(context, input);
       if (isWorthKeeping([...acting, ...nothings])) await keepSnapshot(context, input.snapshotId);
       await context.store.saveDecisions([...acting, ...nothings]);
@@ -56,6 +63,13 @@ export function createRecordDecision(context: ActivityContext): RecordDecisionAc
     },
     recordTaskRun: (run) => recordTaskRun(context, run),
   };
+}
+
+function stayPassive(context: ActivityContext, input: RecordInput): RecordedDecision[] {
+  const { task, verdicts } = input;
+  for (const { host, verdict } of verdicts) context.metrics.setVerdict(host, verdict);
+  context.logger.info({ task, reason: 'NotTheOwner' }, 'passive: another controller owns the site');
+  return [];
 }
 
 async function numberDecisions(
@@ -145,6 +159,11 @@ function fieldsOf(decision: RecordedDecision): Record<string, unknown> {
 async function recordTaskRun(context: ActivityContext, run: TaskRunReport): Promise<void> {
   const siteName = context.config.site;
   const hasSucceeded = run.error === null;
+  const outcome = hasSucceeded ? 'success' : 'failure';
+  context.metrics.observeTask(run.task, outcome, run.endedAtMs - run.startedAtMs, run.outcomes);
+  if (!hasSucceeded) context.logger.warn({ task: run.task, error: run.error }, 'task failed');
+  // The runs that everybody sees are those of the owner.
+  if (!(await readClaim(context)).isOurs) return;
   const former = (await context.store.readTaskRuns(siteName)).find(
     (each) => each.task === run.task,
   );
@@ -159,7 +178,4 @@ async function recordTaskRun(context: ActivityContext, run: TaskRunReport): Prom
     failingSinceMs: hasSucceeded ? null : (former?.failingSinceMs ?? run.startedAtMs),
     outcomes: run.outcomes,
   });
-  const outcome = hasSucceeded ? 'success' : 'failure';
-  context.metrics.observeTask(run.task, outcome, run.endedAtMs - run.startedAtMs, run.outcomes);
-  if (!hasSucceeded) context.logger.warn({ task: run.task, error: run.error }, 'task failed');
 }

@@ -13,6 +13,8 @@ export interface Asked {
   readonly actor: string;
   readonly reason: string;
   readonly holdSecs?: number;
+  /** Of the site's claim. */
+  readonly epoch?: number | null;
 }
 
 /** Throws ApiError OperationUnknown. */
@@ -144,7 +146,7 @@ function operationRunning(source: Backend, operationId: string): ApiError {
 function evacuationRequest(
   { config }: Dependencies,
   source: Backend,
-  { actor, reason }: Asked,
+  { actor, reason, epoch = null }: Asked,
 ): MoveRequest {
   return {
     operationId: ulid(),
@@ -162,6 +164,7 @@ function evacuationRequest(
     requestedBy: actor,
     reason,
     decisionId: null,
+    epoch,
   };
 }
 

@@ -1,5 +1,6 @@
 /** Whether this controller owns its site; one that does not stays passive. */
 import type { Dependencies } from './dependencies.ts';
+import { ApiError } from './errors.ts';
 import { memoize } from './memoize.ts';
 
 const OWN_NAME_AGE_MS = 60_000;
@@ -26,4 +27,23 @@ export function createOwnership({ geodb, temporal, config, now }: Dependencies):
     const isOwner = owner === null || name === null ? null : owner.owner === name;
     return { isOwner, owner: owner?.owner ?? null, epoch: owner?.epoch ?? null };
   };
+}
+
+/**
+ * A site that another controller owns is not touched; not knowing is left to the mover. Answers the
+ * epoch that the change is asked for under; null: nobody has claimed the site. Throws ApiError NotTheOwner.
+ */
+export async function requireOwner({
+  ownership,
+  dependencies,
+}: {
+  readonly ownership: Ownership;
+  readonly dependencies: Pick<Dependencies, 'config'>;
+}): Promise<number | null> {
+  const { isOwner, owner, epoch } = await ownership();
+  if (isOwner === false) {
+    const text = `site ${dependencies.config.site} is owned by ${owner ?? 'nobody'}`;
+    throw new ApiError('NotTheOwner', `${text}: run site:claim to take it over`);
+  }
+  return epoch;
 }

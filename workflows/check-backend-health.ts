@@ -21,6 +21,7 @@ export async function checkBackendHealth(_input: TaskInput): Promise<void> {
       task: 'check_backend_health',
       snapshotId,
       takenAtMs: snapshot.takenAtMs,
+      epoch: snapshot.epoch ?? null,
       decisions,
       verdicts: health.map(({ backendId, host, verdict, sinceMs }) => {
         return { backendId, host, verdict, sinceMs };
@@ -49,11 +50,13 @@ async function act(snapshot: ClusterSnapshot, decision: RecordedDecision): Promi
 async function carryOut(snapshot: ClusterSnapshot, decision: RecordedDecision): Promise<string> {
   const backendId = decision.backendId;
   const sourceHost = decision.hosts[0];
+  const epoch = snapshot.epoch ?? null;
   assert(backendId !== null && sourceHost !== undefined, 'an acting decision names its Backend');
   const control = (verb: 'pause' | 'resume' | 'endEarly'): Promise<boolean> =>
     actActivities.controlMover({
       sourceHost,
       verb,
+      epoch,
       message: {
         operationId: decision.operationId,
         actor: 'check_backend_health',
@@ -71,11 +74,11 @@ async function carryOut(snapshot: ClusterSnapshot, decision: RecordedDecision): 
       return 'started';
     }
     case 'setOnline':
-      await actActivities.changeStatus({ backendId, status: 'online' });
-      await actActivities.setAcceptNewUsers({ backendId, isAccepting: true });
+      await actActivities.changeStatus({ backendId, status: 'online', epoch });
+      await actActivities.setAcceptNewUsers({ backendId, isAccepting: true, epoch });
       return 'setOnline';
     case 'setOffline':
-      await actActivities.changeStatus({ backendId, status: 'offline' });
+      await actActivities.changeStatus({ backendId, status: 'offline', epoch });
       await control('endEarly');
       return 'setOffline';
     case 'pauseOperation':

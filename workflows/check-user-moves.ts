@@ -17,23 +17,25 @@ export async function checkUserMoves(input: TaskInput): Promise<void> {
   await runEndlessly(input, 'check_user_moves', async () => {
     const moves = await taskActivities.readMoves();
     if (!moves.isOwner) return { notTheOwner: 1 };
+    const { epoch } = moves;
     const outcomes = { open: moves.open.length, retried: 0, forced: 0, restarted: 0 };
     for (const open of moves.open) {
       const followUp = decideFollowUp(open, moves.settings, moves.takenAtMs);
       if (followUp === null) continue;
       if (followUp.isMoverMissing) {
-        await actActivities.requestMoves(toRequest(open.operation, moves.settings));
+        const request = { ...toRequest(open.operation, moves.settings), epoch };
+        await actActivities.requestMoves(request);
         outcomes.restarted += 1;
         continue;
       }
       const { operationId, sourceHost, retryChunks, forceChunks } = followUp;
       const message = { operationId, retryChunks, forceChunks };
-      await actActivities.followUpMoves({ sourceHost, message });
+      await actActivities.followUpMoves({ sourceHost, message, epoch });
       outcomes.retried += retryChunks.length;
       outcomes.forced += forceChunks.length;
     }
     if (!patched('foreign-moves')) return outcomes;
-    return { ...outcomes, ...(await finishForeignMoves()) };
+    return { ...outcomes, ...(await finishForeignMoves(epoch ?? null)) };
   });
 }
 

@@ -133,6 +133,8 @@ export interface MoveRequest extends MoveOrder {
   readonly requestedBy: string;
   readonly reason: string;
   readonly decisionId: string | null;
+  /** Of the site's claim when it was asked for: under another one its mover leaves. Null or absent: not known. */
+  readonly epoch?: number | null;
   /** Absent: a new operation. */
   readonly takenUp?: TakenUp;
 }

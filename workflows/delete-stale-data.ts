@@ -16,11 +16,13 @@ export async function deleteStaleData(_input: TaskInput): Promise<void> {
       task: 'delete_stale_data',
       snapshotId,
       takenAtMs: snapshot.takenAtMs,
+      epoch: snapshot.epoch ?? null,
       decisions: [decideStaleData(stale, snapshot.isOwner)],
       verdicts: [],
     });
     const isDecided = recorded.some((decision) => decision.kind === 'deleteRows');
-    if (isDecided) await actActivities.deleteRows({ rows: stale.rows });
+    if (isDecided)
+      await actActivities.deleteRows({ rows: stale.rows, epoch: snapshot.epoch ?? null });
     return { deleted: isDecided ? stale.rows.length : 0, strandedUsers: stale.strandedUsers };
   });
 }

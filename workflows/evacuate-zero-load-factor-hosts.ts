@@ -18,6 +18,7 @@ export async function evacuateZeroLoadFactorHosts(_input: TaskInput): Promise<vo
       task: 'evacuate_zero_load_factor_hosts',
       snapshotId,
       takenAtMs: snapshot.takenAtMs,
+      epoch: snapshot.epoch ?? null,
       decisions: decideDrains(snapshot),
       verdicts: [],
     });
@@ -35,7 +36,9 @@ async function act(snapshot: ClusterSnapshot, decision: RecordedDecision): Promi
   if (decision.kind === 'endDrain') {
     const { operationId, task: actor, reason } = decision;
     const message = { operationId, actor, reason };
-    const isEnded = await actActivities.controlMover({ sourceHost, verb: 'endEarly', message });
+    const epoch = snapshot.epoch ?? null;
+    const control = { sourceHost, verb: 'endEarly', message, epoch } as const;
+    const isEnded = await actActivities.controlMover(control);
     return isEnded ? 'ended' : 'moverMissing';
   }
   if (decision.kind !== 'drain') return 'nothing';

@@ -6,7 +6,7 @@ import { decideForeignMoves, type ForeignMoves } from './policy/decide-foreign-m
  * Part of `check_user_moves`: moves that somebody else began and that do not end are handed to the mover
  * of their source, as a list in the controller store. Only movers act.
  */
-export async function finishForeignMoves(): Promise<Record<string, number>> {
+export async function finishForeignMoves(epoch: number | null): Promise<Record<string, number>> {
   const { takenAtMs, settings, situation, moves, siteName } =
     await taskActivities.lookForForeignMoves();
   const outcomes = { foreign: 0, foreignFinished: 0 };
@@ -22,6 +22,7 @@ export async function finishForeignMoves(): Promise<Record<string, number>> {
     const asked = await actActivities.requestMoves({
       ...requestFor(each, selectionId, siteName),
       targetIds,
+      epoch,
       maxUsers: users,
       reason: answer.reason,
     });

@@ -62,10 +62,9 @@ async function serve(mover: Mover, input: MoverInput): Promise<void> {
   // The request that started this workflow reaches it a moment after its start.
   let waitMs = FIRST_REQUEST_MS;
   for (;;) {
-    if (mover.state === null && !(await takeRequest(mover, waitMs))) return;
+    const outcome = await serveOne(mover, waitMs);
+    if (outcome === 'idle') return;
     waitMs = 1;
-    const outcome = await carryOutSafely(mover);
-    if (outcome === 'leave') return;
     if (outcome === 'ended') {
       mover.state = null;
       continue;
@@ -79,6 +78,25 @@ async function serve(mover: Mover, input: MoverInput): Promise<void> {
       inbox: mover.inbox,
     });
   }
+}
+
+/** `idle`: nobody wants anything. */
+async function serveOne(mover: Mover, waitMs: number): Promise<'idle' | 'ended' | 'continue'> {
+  try {
+    if (mover.state === null && !(await takeRequest(mover, waitMs))) return 'idle';
+    return await carryOutSafely(mover);
+  } catch (failure) {
+    if (!isNotTheOwner(failure)) throw failure;
+    // Whoever owns the site now takes the operation up; a later request may be under the claim that holds.
+    mover.inbox.overtaken = [];
+    return 'ended';
+  }
+}
+
+function isNotTheOwner(failure: unknown): boolean {
+  if (!(failure instanceof ActivityFailure)) return false;
+  const { cause } = failure;
+  return cause instanceof ApplicationFailure && cause.type === 'NotTheOwner';
 }
 
 function createMover(input: MoverInput): Mover {
@@ -98,8 +116,12 @@ function createMover(input: MoverInput): Mover {
       isSaving = true;
       const row = toRow(mover.state, inbox, savedAtMs);
       setCurrentDetails(explain(mover.state, inbox));
-      await moverRecords.saveOperation(row);
-      isSaving = false;
+      const { epoch = null } = mover.state.request;
+      try {
+        await moverRecords.saveOperation(row, { epoch });
+      } finally {
+        isSaving = false;
+      }
     },
   };
   listen(inbox, () => mover.state?.request ?? null);
@@ -127,17 +149,12 @@ async function takeRequest(mover: Mover, waitMs: number): Promise<boolean> {
   return true;
 }
 
-/**
- * A refusal that no retry helps ends the operation as failed. Where the site now belongs to another
- * installation, the operation is left as it is: the new owner takes it up.
- */
-async function carryOutSafely(mover: Mover): Promise<'ended' | 'continue' | 'leave'> {
+/** A refusal that no retry helps ends the operation as failed. */
+async function carryOutSafely(mover: Mover): Promise<'ended' | 'continue'> {
   try {
     return await carryOut(mover);
   } catch (failure) {
-    if (!(failure instanceof ActivityFailure)) throw failure;
-    const { cause } = failure;
-    if (cause instanceof ApplicationFailure && cause.type === 'NotTheOwner') return 'leave';
+    if (!(failure instanceof ActivityFailure) || isNotTheOwner(failure)) throw failure;
     await reopenSource(mover);
     await closeBook(mover, 'failed', causeOf(failure));
     return 'ended';

@@ -18,6 +18,7 @@ export async function rebalanceSites(_input: TaskInput): Promise<void> {
       task: 'rebalance_sites',
       snapshotId,
       takenAtMs: snapshot.takenAtMs,
+      epoch: snapshot.epoch ?? null,
       decisions,
       verdicts: [],
     });

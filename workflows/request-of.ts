@@ -29,6 +29,7 @@ export function requestOf(
     requestedBy: decision.task,
     reason: decision.reason,
     decisionId,
+    epoch: snapshot.epoch ?? null,
     ...fields,
   };
 }

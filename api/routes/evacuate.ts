@@ -5,9 +5,9 @@ import { ApiError } from '../errors.ts';
 import { liveEvent } from '../live-event.ts';
 import { presentOperation } from '../operation-view.ts';
 import { requestEvacuation } from '../operations.ts';
+import { requireOwner } from '../ownership.ts';
 import { planEvacuation, requireSamePlan } from '../plan-evacuation.ts';
 import { identityOf } from '../router.ts';
-import type { ApiState } from '../state.ts';
 import { access, changeProblems, createRouter, jsonAnswer, jsonBody, problems } from '../router.ts';
 import { EvacuateBody, EvacuationPlan, OperationView } from '../schemas/operation.ts';
 import { HostParams } from './backends.ts';
@@ -42,24 +42,15 @@ evacuateRoutes.openapi(evacuateBackend, async (c) => {
     c.set('auditDetail', 'dryRun');
     return c.json(plan, 200);
   }
-  await requireOwner(state);
+  const epoch = await requireOwner(state);
   if (planToken !== undefined) requireSamePlan(planToken, plan);
   if (plan.targets.length === 0) {
     const why = plan.refused.map((refused) => `${refused.host}: ${refused.reason}`).join(', ');
     throw new ApiError('NoTarget', `no Backend can take the users of ${source.host} (${why})`);
   }
-  const asked = { actor: identityOf(c).actor, reason };
+  const asked = { actor: identityOf(c).actor, reason, epoch };
   const operation = await requestEvacuation(dependencies, source, plan.users, asked);
   c.set('auditDetail', operation.operationId);
   await dependencies.cache.publish(liveEvent(dependencies, 'operations'));
   return c.json(presentOperation(cluster, operation), 202);
 });
-
-/** A site that another controller owns is not touched; not knowing is left to the mover. */
-async function requireOwner({ ownership, dependencies }: ApiState): Promise<void> {
-  const { isOwner, owner } = await ownership();
-  if (isOwner === false) {
-    const text = `site ${dependencies.config.site} is owned by ${owner ?? 'nobody'}`;
-    throw new ApiError('NotTheOwner', `${text}: run site:claim to take it over`);
-  }
-}

@@ -14,6 +14,7 @@ import {
   setOperationSpeed,
 } from '../operations.ts';
 import { identityOf } from '../router.ts';
+import { requireOwner } from '../ownership.ts';
 import { idempotent, IdempotencyHeader } from '../idempotency.ts';
 import { access, changeProblems, createRouter, jsonAnswer, jsonBody, problems } from '../router.ts';
 import {
@@ -118,6 +119,7 @@ operationRoutes.openapi(pauseOperation, async (c) => {
   const { dependencies } = c.get('api');
   const operation = await findOperation(dependencies, c.req.valid('param').operationId);
   requireAllowed(dependencies, operation, 'pause');
+  await requireOwner(c.get('api'));
   const asked = { actor: identityOf(c).actor, reason: c.req.valid('json').reason };
   await controlOperation(dependencies, operation, 'pause', asked);
   return c.json(await presentAfter(dependencies, operation), 202);
@@ -138,6 +140,7 @@ operationRoutes.openapi(resumeOperation, async (c) => {
   const { dependencies } = c.get('api');
   const operation = await findOperation(dependencies, c.req.valid('param').operationId);
   requireAllowed(dependencies, operation, 'resume');
+  await requireOwner(c.get('api'));
   const asked = { actor: identityOf(c).actor, reason: c.req.valid('json').reason };
   await controlOperation(dependencies, operation, 'resume', asked);
   return c.json(await presentAfter(dependencies, operation), 202);
@@ -158,6 +161,7 @@ operationRoutes.openapi(cancelOperation, async (c) => {
   const { dependencies } = c.get('api');
   const operation = await findOperation(dependencies, c.req.valid('param').operationId);
   requireAllowed(dependencies, operation, 'cancel');
+  await requireOwner(c.get('api'));
   const { reason, holdSecs } = c.req.valid('json');
   await holdAutomationOff(dependencies, operation, holdSecs);
   const asked = { actor: identityOf(c).actor, reason, holdSecs };
@@ -180,6 +184,7 @@ operationRoutes.openapi(setSpeed, async (c) => {
   const { dependencies } = c.get('api');
   const operation = await findOperation(dependencies, c.req.valid('param').operationId);
   requireAllowed(dependencies, operation, 'speed');
+  await requireOwner(c.get('api'));
   const asked = { actor: identityOf(c).actor, ...c.req.valid('json') };
   await setOperationSpeed(dependencies, operation, asked);
   c.set('auditDetail', `${asked.speedPercent} %`);

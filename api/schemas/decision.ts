@@ -121,6 +121,7 @@ export const SnapshotView = z
     siteId: z.string(),
     siteName: z.string(),
     isOwner: z.boolean(),
+    epoch: z.int().optional().openapi({ description: 'Of the claim of the site.' }),
     automation: z.enum(['running', 'paused']),
     features: z.record(z.enum(FEATURES), z.enum(FEATURE_STATES)),
     settings: z.record(z.string(), z.number()),

@@ -28,7 +28,8 @@ const BY_STATUS: Readonly<Record<number, Verdict>> = {
   [DEADLINE_EXCEEDED]: { code: 'Timeout', isTemporary: true },
   [NOT_FOUND]: { code: 'NotFound', isTemporary: false },
   [PERMISSION_DENIED]: { code: 'Unauthorized', isTemporary: false },
-  [FAILED_PRECONDITION]: { code: 'Refused', isTemporary: false },
+  // a workflow whose last task failed or timed out takes no update until the next one went well
+  [FAILED_PRECONDITION]: { code: 'Refused', isTemporary: true },
   [UNAVAILABLE]: { code: 'Unreachable', isTemporary: true },
   [UNAUTHENTICATED]: { code: 'Unauthorized', isTemporary: false },
 };

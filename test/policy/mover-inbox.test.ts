@@ -47,6 +47,18 @@ describe('answerRequest', () => {
     expect(inbox.wish).toBeNull();
   });
 
+  it('lets a request under a newer claim of the site supersede what was begun under an older one', () => {
+    const inbox = { ...emptyInbox(), pause: byOperator };
+    const old = { ...running, epoch: 1 };
+    const answer = answerRequest(inbox, old, { ...newer, epoch: 3 });
+    expect(answer).toMatchObject({ answer: 'superseding', supersededId: 'running' });
+    expect(inbox).toMatchObject({ pause: null, wish: { end: 'superseded' } });
+    for (const epoch of [1, null]) {
+      const fresh = { ...emptyInbox(), pause: byOperator };
+      expect(answerRequest(fresh, old, { ...newer, epoch })).toMatchObject({ answer: 'refused' });
+    }
+  });
+
   const pairs = OPERATION_CAUSES.flatMap((cause) =>
     OPERATION_CAUSES.map((present) => ({ cause, present })),
   );

@@ -48,6 +48,8 @@ export interface RunningProcess {
 
 export interface ControllerRig extends Gateways {
   readonly config: Config;
+  /** The settings of a process that is started with `more`. */
+  configWith(more: Readonly<Record<string, string>>): Config;
   readonly siteName: string;
   readonly siteId: string;
   readonly infra: string;
@@ -93,6 +95,7 @@ export async function openControllerRig(options: RigOptions): Promise<Controller
   const rig: ControllerRig = {
     ...gateways,
     config,
+    configWith: (more) => readConfig({ ...environment, ...more }),
     siteName: config.site,
     siteId,
     infra,

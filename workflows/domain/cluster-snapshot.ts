@@ -60,6 +60,8 @@ export interface ClusterSnapshot {
   readonly siteId: string;
   readonly siteName: string;
   readonly isOwner: boolean;
+  /** Of the site's claim; absent in snapshots of releases that did not note it. */
+  readonly epoch?: number;
   readonly automation: AutomationState;
   readonly features: Readonly<Record<Feature, FeatureState>>;
   readonly settings: PolicySettings;

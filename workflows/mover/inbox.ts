@@ -109,7 +109,8 @@ export function dropEndedFollowUps(inbox: MoverInbox, open: readonly OpenChunk[]
 
 /**
  * One handler answers every request: accepted, refused or superseding. A higher cause supersedes, an
- * equal or lower one is refused; automation never supersedes what an operator paused.
+ * equal or lower one is refused; automation never supersedes what an operator paused. What was begun
+ * under an older claim of the site is in nobody's way: another owner has ended it, or takes it up.
  */
 export function answerRequest(
   inbox: MoverInbox,
@@ -127,9 +128,11 @@ export function answerRequest(
     runningId: ahead.operationId,
     reason,
   });
-  const isHeldByOperator = inbox.pause !== null && !inbox.pause.isByAutomation;
-  if (isHeldByOperator && isAutomatic(request.cause)) return refuse('PausedByOperator');
-  if (!outranks(request.cause, ahead.cause)) return refuse('OperationRunning');
+  if (!isOfOlderClaim(ahead, request)) {
+    const isHeldByOperator = inbox.pause !== null && !inbox.pause.isByAutomation;
+    if (isHeldByOperator && isAutomatic(request.cause)) return refuse('PausedByOperator');
+    if (!outranks(request.cause, ahead.cause)) return refuse('OperationRunning');
+  }
   if (inbox.waiting !== null) inbox.overtaken = [...inbox.overtaken, inbox.waiting];
   inbox.waiting = request;
   if (running !== null) {
@@ -146,6 +149,10 @@ function noteForAudit(
 ): void {
   const { actor = NO_ACTOR, reason = '' } = message ?? {};
   inbox.toAudit = [...(inbox.toAudit ?? []), { verb, actor, reason }];
+}
+
+function isOfOlderClaim(ahead: MoveRequest, request: MoveRequest): boolean {
+  return ahead.epoch != null && request.epoch != null && ahead.epoch < request.epoch;
 }
 
 function pause(inbox: MoverInbox, message: ControlMessage | undefined): void {

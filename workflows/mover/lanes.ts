@@ -4,6 +4,7 @@ import type { CountedChunk, MovedChunk } from '../../activities/move-chunk.ts';
 import { moverActivities } from '../activity-options.ts';
 import type { MoverState, OpenChunk } from '../contract.ts';
 import { LANES } from '../policy/plan-evacuation.ts';
+import { allEnded } from './all-ended.ts';
 
 /** Time that a chunk took beyond it was waiting for somebody, not work: no reason to rest for. */
 const LONGEST_WORK_MS = 2_000;
@@ -36,10 +37,19 @@ export async function runLanes(
 ): Promise<void> {
   const waiting = [...chunks];
   const inflow = new Map<string, number>();
+  let hasFailed = false;
+  const send = async (chunk: OpenChunk, speedPercent: number): Promise<MovedChunk> => {
+    try {
+      return await sendChunk(state, chunk, 'send', atSpeed(limits, speedPercent));
+    } catch (failure) {
+      hasFailed = true;
+      throw failure;
+    }
+  };
   const lane = async (speedPercent: number): Promise<void> => {
     for (;;) {
       // at another speed there are more lanes, or fewer
-      if (control.isHeld() || control.speedPercent() !== speedPercent) return;
+      if (hasFailed || control.isHeld() || control.speedPercent() !== speedPercent) return;
       const others = control.inflowOfOthers();
       const index = waiting.findIndex((chunk) => {
         const there = (inflow.get(chunk.targetId) ?? 0) + (others[chunk.targetId] ?? 0);
@@ -51,7 +61,7 @@ export async function runLanes(
       waiting.splice(index, 1);
       inflow.set(chunk.targetId, (inflow.get(chunk.targetId) ?? 0) + chunk.counts.remaining);
       const startedAtMs = Date.now();
-      const moved = await sendChunk(state, chunk, 'send', atSpeed(limits, speedPercent));
+      const moved = await send(chunk, speedPercent);
       inflow.set(chunk.targetId, (inflow.get(chunk.targetId) ?? 0) - chunk.counts.remaining);
       await control.onMoved(moved);
       await rest(control, speedPercent, Date.now() - startedAtMs);
@@ -61,7 +71,7 @@ export async function runLanes(
     const speedPercent = control.speedPercent();
     const lanes = Math.max(1, Math.round((LANES * speedPercent) / 100));
     const before = waiting.length;
-    await Promise.all(Array.from({ length: lanes }, () => lane(speedPercent)));
+    await allEnded(Array.from({ length: lanes }, () => lane(speedPercent)));
     const isUnchanged = waiting.length === before && control.speedPercent() === speedPercent;
     if (isUnchanged && !control.isHeld()) await control.awaitOthers();
   }
@@ -96,6 +106,7 @@ export function sendChunk(
     minLastMovedSecs: request.minLastMovedSecs,
     ...(chunk.isRetargeted === true ? { targetId: chunk.targetId } : {}),
     ...(chunk.isCounted === true ? { counted: countedOf(chunk) } : {}),
+    epoch: request.epoch ?? null,
   });
 }
 

@@ -8,6 +8,7 @@ import { chunkSizeOf, countedChunkSize, LANES, roundSize } from '../policy/plan-
 import { selectTargets, type TargetSelection } from '../policy/select-targets.ts';
 import type { MoveSituation } from '../../activities/move-users.ts';
 import type { PlanRoundInput } from '../../activities/plan-round.ts';
+import { allEnded } from './all-ended.ts';
 import { addMoved, addRound, become, openBook, openRemaining, toRow, wantedLeft } from './book.ts';
 import { noteCounts, usersKnown } from './known-users.ts';
 import { dropEndedFollowUps, takeFollowUp } from './inbox.ts';
@@ -21,6 +22,9 @@ const OTHERS_INTERVAL_MS = 500;
 const SWEEPS_BEFORE_FORCE = 2;
 const HOLD_AFTER_CANCEL_SECS = 3_600;
 
+/** The claim that it acts under: its activities refuse under another one. */
+const epochOf = ({ request }: MoverState): number | null => request.epoch ?? null;
+
 function stateOf(mover: Mover): MoverState {
   assert(mover.state !== null, 'a step belongs to an operation');
   return mover.state;
@@ -32,7 +36,8 @@ export async function beginMoves(mover: Mover): Promise<void> {
   const { sourceId, maxUsers } = state.request;
   const users = await moverActivities.countUsers({ backendId: sourceId });
   if (maxUsers === null) {
-    await moverRecords.setAcceptNewUsers({ backendId: sourceId, isAccepting: false });
+    const shut = { backendId: sourceId, isAccepting: false, epoch: epochOf(state) };
+    await moverRecords.setAcceptNewUsers(shut);
   }
   const isNamed = state.request.selectionId != null;
   const originalCount =
@@ -115,6 +120,7 @@ function roundInput(
     cursor: state.cursor,
     ...(isCounted ? { isCounted } : {}),
     ...(selectionId === null ? {} : { selectionId, isForeign }),
+    epoch: epochOf(state),
     rule: {
       quotas: quotas.map(({ backendId, users: share }) => ({ backendId, users: share })),
       minLastMovedSecs: request.minLastMovedSecs,
@@ -173,7 +179,7 @@ export async function settleOpen(mover: Mover): Promise<void> {
       await visitChunk(mover, chunk, takeFollowUp(inbox, chunk.chunk));
     }
   };
-  await Promise.all(Array.from({ length: LANES }, lane));
+  await allEnded(Array.from({ length: LANES }, lane));
   dropEndedFollowUps(inbox, sent());
   await mover.save({ isUrgent: false });
 }
@@ -197,6 +203,7 @@ async function visitChunk(
  */
 export async function verifyEnd(mover: Mover): Promise<boolean> {
   const { request } = stateOf(mover);
+  const epoch = epochOf(stateOf(mover));
   mover.state = become(stateOf(mover), 'verifying', null);
   await mover.save({ isUrgent: true });
   if (request.maxUsers === null) {
@@ -204,7 +211,7 @@ export async function verifyEnd(mover: Mover): Promise<boolean> {
     if ((await moverActivities.countUsers({ backendId })) > 0) return sweepAgain(mover);
     if (mover.isHeld()) return false;
     if (request.endsOffline) {
-      await moverActivities.changeStatus({ backendId, status: 'offline' });
+      await moverActivities.changeStatus({ backendId, status: 'offline', epoch });
       if ((await moverActivities.countUsers({ backendId })) > 0) return sweepAgain(mover);
     }
   }
@@ -229,16 +236,17 @@ export async function endMoves(mover: Mover, wish: NonNullable<MoverInbox['wish'
     if (openRemaining(stateOf(mover)) > 0) await condition(() => false, SETTLE_INTERVAL_MS);
   }
   const { request } = stateOf(mover);
+  const epoch = epochOf(stateOf(mover));
   const backendId = request.sourceId;
   await audit(mover, wish.end === 'done' ? 'end' : wish.end, wish);
   if (request.maxUsers === null && wish.end !== 'superseded') {
-    await moverRecords.setAcceptNewUsers({ backendId, isAccepting: true });
+    await moverRecords.setAcceptNewUsers({ backendId, isAccepting: true, epoch });
   }
   const isByOperator = wish.end === 'cancelled' && wish.actor !== 'check_backend_health';
   const holdSecs = wish.holdSecs ?? HOLD_AFTER_CANCEL_SECS;
   if (isByOperator && isAutomatic(request.cause) && holdSecs > 0) {
     const untilMs = Date.now() + holdSecs * 1000;
-    await moverRecords.holdAutomation({ backendId, untilMs });
+    await moverRecords.holdAutomation({ backendId, untilMs, epoch });
   }
   await closeBook(mover, wish.end, wish.reason === '' ? wish.actor : wish.reason);
 }
@@ -249,7 +257,8 @@ export async function endOvertaken(mover: Mover): Promise<void> {
     const nowMs = Date.now();
     const ended = become(openBook(request, nowMs), 'superseded', 'Overtaken');
     const operation = { ...ended.operation, endedAtMs: nowMs };
-    await moverRecords.saveOperation(toRow({ ...ended, operation }, mover.inbox, nowMs));
+    const row = toRow({ ...ended, operation }, mover.inbox, nowMs);
+    await moverRecords.saveOperation(row, { epoch: request.epoch ?? null });
   }
   mover.inbox.overtaken = [];
 }
@@ -259,7 +268,8 @@ export async function reopenSource(mover: Mover): Promise<void> {
   const { maxUsers, sourceId } = stateOf(mover).request;
   if (maxUsers !== null) return;
   try {
-    await moverRecords.setAcceptNewUsers({ backendId: sourceId, isAccepting: true });
+    const open = { backendId: sourceId, isAccepting: true, epoch: epochOf(stateOf(mover)) };
+    await moverRecords.setAcceptNewUsers(open);
   } catch (failure) {
     // Refused for good, as was what made it give up: that is the failure to be told.
     if (!(failure instanceof ActivityFailure)) throw failure;
@@ -276,7 +286,8 @@ export async function audit(
   const { actor, reason } = by;
   const action = `operation.${verb}`;
   const atMs = Date.now();
-  await moverRecords.auditControl({ actor, action, operationId, sourceHost, reason, atMs });
+  const epoch = epochOf(stateOf(mover));
+  await moverRecords.auditControl({ actor, action, operationId, sourceHost, reason, atMs, epoch });
 }
 
 export async function closeBook(

@@ -8,6 +8,8 @@ export interface UserHomes {
 }
 
 const REFRESH_MS = 3000;
+/** Users who only live somewhere: no client of theirs exists. */
+const NOBODY = /^x-/;
 
 /** Answers when the homes are known for the first time. */
 export async function followUserHomes(
@@ -37,9 +39,10 @@ async function readHomes(client: cassandra.Client, keyspace: string) {
   const query = `SELECT username, backend_id FROM ${keyspace}.users`;
   for await (const row of await client.execute(query)) {
     const host = hosts.get(String(row['backend_id']));
-    if (host === undefined) continue;
+    const username = String(row['username']);
+    if (host === undefined || NOBODY.test(username)) continue;
     const users = homes.get(host) ?? [];
-    users.push(String(row['username']));
+    users.push(username);
     homes.set(host, users);
   }
   return homes;

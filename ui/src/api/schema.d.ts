@@ -1167,6 +1167,8 @@ export interface components {
             siteId: string;
             siteName: string;
             isOwner: boolean;
+            /** @description Of the claim of the site. */
+            epoch?: number;
             /** @enum {string} */
             automation: "running" | "paused";
             features: {
