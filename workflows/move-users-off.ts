@@ -22,18 +22,8 @@ import { causeOf } from './failure-cause.ts';
 import { become, nextStep, openBook, toRow } from './mover/book.ts';
 import { emptyInbox, listen } from './mover/inbox.ts';
 import { heedSignals } from './mover/heed-signals.ts';
-import {
-  audit,
-  beginMoves,
-  closeBook,
-  endMoves,
-  endOvertaken,
-  planNext,
-  reopenSource,
-  sendPlanned,
-  settleOpen,
-  verifyEnd,
-} from './mover/steps.ts';
+import { audit, closeBook, endMoves, endOvertaken, reopenSource } from './mover/ends.ts';
+import { beginMoves, planNext, sendPlanned, settleOpen, verifyEnd } from './mover/steps.ts';
 import { DEFAULT_LIMITS } from './mover/lanes.ts';
 import type { Mover } from './mover/mover.ts';
 

@@ -4,7 +4,7 @@ import { moverActivities } from '../activity-options.ts';
 import type { MoverState, OpenChunk } from '../contract.ts';
 import { selectTargets, type TargetSelection } from '../policy/select-targets.ts';
 import type { Mover } from './mover.ts';
-import { audit } from './steps.ts';
+import { audit } from './ends.ts';
 
 export async function heedSignals(mover: Mover): Promise<void> {
   const { inbox } = mover;

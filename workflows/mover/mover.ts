@@ -1,4 +1,5 @@
 import type { MoverInbox, MoverState } from '../contract.ts';
+import { assert } from '../domain/assert.ts';
 import type { LaneLimits } from './lanes.ts';
 
 /** A running mover: its books, what was asked of it, and how it tells the world. */
@@ -14,4 +15,12 @@ export interface Mover {
   isHeld(): boolean;
   /** Writes the operation's row: at once when urgent, else at most once a second. */
   save(options: { readonly isUrgent: boolean }): Promise<void>;
+}
+
+/** The claim that it acts under: its activities refuse under another one. */
+export const epochOf = ({ request }: MoverState): number | null => request.epoch ?? null;
+
+export function stateOf(mover: Mover): MoverState {
+  assert(mover.state !== null, 'a step belongs to an operation');
+  return mover.state;
 }

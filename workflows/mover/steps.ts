@@ -1,34 +1,27 @@
 /** The steps of an operation, in the order in which they come. */
-import { ActivityFailure, condition } from '@temporalio/workflow';
+import { condition, patched } from '@temporalio/workflow';
 import { moverActivities, moverRecords } from '../activity-options.ts';
-import type { MoverInbox, MoverState, OpenChunk } from '../contract.ts';
-import { assert } from '../domain/assert.ts';
+import type { MoverState, OpenChunk } from '../contract.ts';
 import { isAutomatic } from '../domain/operation.ts';
 import { chunkSizeOf, countedChunkSize, LANES, roundSize } from '../policy/plan-evacuation.ts';
 import { selectTargets, type TargetSelection } from '../policy/select-targets.ts';
 import type { MoveSituation } from '../../activities/move-users.ts';
 import type { PlanRoundInput } from '../../activities/plan-round.ts';
 import { allEnded } from './all-ended.ts';
-import { addMoved, addRound, become, openBook, openRemaining, toRow, wantedLeft } from './book.ts';
+import { addMoved, addRound, become, openRemaining, wantedLeft } from './book.ts';
 import { noteCounts, usersKnown } from './known-users.ts';
 import { dropEndedFollowUps, takeFollowUp } from './inbox.ts';
-import { atSpeed, runLanes, sendChunk } from './lanes.ts';
-import type { Mover } from './mover.ts';
+import { runLanes } from './lanes.ts';
+import { epochOf, stateOf, type Mover } from './mover.ts';
+import { closeBook, reopenSource } from './ends.ts';
+import { SETTLE_INTERVAL_MS, visitChunk } from './visit-chunk.ts';
 
-const SETTLE_INTERVAL_MS = 1_000;
 const NO_TARGET_WAIT_MS = 5_000;
 const OTHERS_INTERVAL_MS = 500;
+/** It stays online: whoever raises its load factor again finds it open to new users. */
+const REOPENED_WHEN_EMPTY = 'reopened-when-empty';
 /** After so many sweeps the users who are still there are forced. */
 const SWEEPS_BEFORE_FORCE = 2;
-const HOLD_AFTER_CANCEL_SECS = 3_600;
-
-/** The claim that it acts under: its activities refuse under another one. */
-const epochOf = ({ request }: MoverState): number | null => request.epoch ?? null;
-
-function stateOf(mover: Mover): MoverState {
-  assert(mover.state !== null, 'a step belongs to an operation');
-  return mover.state;
-}
 
 export async function beginMoves(mover: Mover): Promise<void> {
   const state = stateOf(mover);
@@ -184,16 +177,6 @@ export async function settleOpen(mover: Mover): Promise<void> {
   await mover.save({ isUrgent: false });
 }
 
-async function visitChunk(
-  mover: Mover,
-  chunk: OpenChunk,
-  mode: 'send' | 'force' | 'check' | 'cancel',
-): Promise<void> {
-  const limits = atSpeed(mover.limits, mover.inbox.speedPercent);
-  const moved = await sendChunk(stateOf(mover), chunk, mode, limits);
-  mover.state = addMoved(stateOf(mover), moved, Date.now());
-}
-
 /**
  * All that was planned has ended: is the source really empty? Counted afresh, then set offline where the
  * request says so, and counted once more; whoever is left is swept up, at last by force.
@@ -215,6 +198,7 @@ export async function verifyEnd(mover: Mover): Promise<boolean> {
       if ((await moverActivities.countUsers({ backendId })) > 0) return sweepAgain(mover);
     }
   }
+  if (!request.endsOffline && patched(REOPENED_WHEN_EMPTY)) await reopenSource(mover);
   await closeBook(mover, 'done', null);
   return true;
 }
@@ -227,82 +211,4 @@ function sweepAgain(mover: Mover): false {
   const again = { cursor: null, isExhausted: false, roundPlanned: 0, known: null };
   mover.state = { ...state, ...again, request, sweeps };
   return false;
-}
-
-/** Stops and keeps what is moved: nothing is sent any more, what is on its way is waited for. */
-export async function endMoves(mover: Mover, wish: NonNullable<MoverInbox['wish']>): Promise<void> {
-  while (openRemaining(stateOf(mover)) > 0) {
-    for (const chunk of stateOf(mover).openChunks) await visitChunk(mover, chunk, 'cancel');
-    if (openRemaining(stateOf(mover)) > 0) await condition(() => false, SETTLE_INTERVAL_MS);
-  }
-  const { request } = stateOf(mover);
-  const epoch = epochOf(stateOf(mover));
-  const backendId = request.sourceId;
-  await audit(mover, wish.end === 'done' ? 'end' : wish.end, wish);
-  if (request.maxUsers === null && wish.end !== 'superseded') {
-    await moverRecords.setAcceptNewUsers({ backendId, isAccepting: true, epoch });
-  }
-  const isByOperator = wish.end === 'cancelled' && wish.actor !== 'check_backend_health';
-  const holdSecs = wish.holdSecs ?? HOLD_AFTER_CANCEL_SECS;
-  if (isByOperator && isAutomatic(request.cause) && holdSecs > 0) {
-    const untilMs = Date.now() + holdSecs * 1000;
-    await moverRecords.holdAutomation({ backendId, untilMs, epoch });
-  }
-  await closeBook(mover, wish.end, wish.reason === '' ? wish.actor : wish.reason);
-}
-
-/** Every request that was accepted ends with a row that says so, also one that never began. */
-export async function endOvertaken(mover: Mover): Promise<void> {
-  for (const request of mover.inbox.overtaken) {
-    const nowMs = Date.now();
-    const ended = become(openBook(request, nowMs), 'superseded', 'Overtaken');
-    const operation = { ...ended.operation, endedAtMs: nowMs };
-    const row = toRow({ ...ended, operation }, mover.inbox, nowMs);
-    await moverRecords.saveOperation(row, { epoch: request.epoch ?? null });
-  }
-  mover.inbox.overtaken = [];
-}
-
-/** Whoever gives up must not leave the source shut to new users. */
-export async function reopenSource(mover: Mover): Promise<void> {
-  const { maxUsers, sourceId } = stateOf(mover).request;
-  if (maxUsers !== null) return;
-  try {
-    const open = { backendId: sourceId, isAccepting: true, epoch: epochOf(stateOf(mover)) };
-    await moverRecords.setAcceptNewUsers(open);
-  } catch (failure) {
-    // Refused for good, as was what made it give up: that is the failure to be told.
-    if (!(failure instanceof ActivityFailure)) throw failure;
-  }
-}
-
-/** Who made an operation stop or go on, also where it was a bare signal of the `temporal` CLI. */
-export async function audit(
-  mover: Mover,
-  verb: string,
-  by: { readonly actor: string; readonly reason: string },
-): Promise<void> {
-  const { operationId, sourceHost } = stateOf(mover).request;
-  const { actor, reason } = by;
-  const action = `operation.${verb}`;
-  const atMs = Date.now();
-  const epoch = epochOf(stateOf(mover));
-  await moverRecords.auditControl({ actor, action, operationId, sourceHost, reason, atMs, epoch });
-}
-
-export async function closeBook(
-  mover: Mover,
-  end: 'done' | 'cancelled' | 'superseded' | 'failed',
-  reason: string | null,
-): Promise<void> {
-  let state = stateOf(mover);
-  if (end === 'done' && state.operation.state !== 'verifying') {
-    if (state.operation.state === 'planned') state = become(state, 'running', null);
-    state = become(state, 'verifying', null);
-  }
-  const ended = become(state, end, reason);
-  mover.state = { ...ended, operation: { ...ended.operation, endedAtMs: Date.now() } };
-  await mover.save({ isUrgent: true });
-  mover.inbox.wish = null;
-  mover.inbox.pause = null;
 }
