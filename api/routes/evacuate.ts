@@ -56,7 +56,7 @@ evacuateRoutes.openapi(evacuateBackend, async (c) => {
 });
 
 /** A site that another controller owns is not touched; not knowing is left to the mover. */
-async function requireOwner({ ownership, dependencies }: ApiState): Promise<void> {
+export async function requireOwner({ ownership, dependencies }: ApiState): Promise<void> {
   const { isOwner, owner } = await ownership();
   if (isOwner === false) {
     const text = `site ${dependencies.config.site} is owned by ${owner ?? 'nobody'}`;

@@ -59,10 +59,12 @@ export async function beginMoves(mover: Mover): Promise<void> {
 /** Reads the world again, selects targets, and writes the next round into the ledger. */
 export async function planNext(mover: Mover): Promise<void> {
   const { request, operation } = stateOf(mover);
+  const targetIds = mover.inbox.targetIds ?? request.targetIds;
   const { sourceId } = request;
   const knownUsers = usersKnown(stateOf(mover), Date.now());
   const countedAtMs = Date.now();
-  const situation = await moverActivities.readMoveSituation({ sourceId, knownUsers });
+  const wanted = { sourceId, knownUsers, targetIds };
+  const situation = await moverActivities.readMoveSituation(wanted);
   if (knownUsers === null) noteCounts(mover, situation, countedAtMs);
   mover.limits = situation.settings;
   // absent in the answers of older workers
@@ -76,7 +78,6 @@ export async function planNext(mover: Mover): Promise<void> {
   // Who came since they were counted is found at the end, by the fresh count.
   const left = wantedLeft(state) ?? situation.sourceUsers - openRemaining(state);
   const users = roundSize(operation.originalCount, request.stepRatio, Math.max(0, left));
-  const targetIds = mover.inbox.targetIds ?? request.targetIds;
   const wish = { sourceId, targetIds, users };
   const { quotas, refused } = selectTargets(situation.candidates, wish);
   // Moves that others began to nobody who may take users are given up, not waited for.
