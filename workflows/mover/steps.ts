@@ -4,10 +4,9 @@ import { moverActivities, moverRecords } from '../activity-options.ts';
 import type { MoverInbox, MoverState, OpenChunk } from '../contract.ts';
 import { assert } from '../domain/assert.ts';
 import { isAutomatic } from '../domain/operation.ts';
-import { chunkSizeOf, countedChunkSize, LANES, roundSize } from '../policy/plan-evacuation.ts';
-import { selectTargets, type TargetSelection } from '../policy/select-targets.ts';
+import { LANES, roundSize } from '../policy/plan-evacuation.ts';
+import { selectTargets } from '../policy/select-targets.ts';
 import type { MoveSituation } from '../../activities/move-users.ts';
-import type { PlanRoundInput } from '../../activities/plan-round.ts';
 import {
   addMoved,
   addRound,
@@ -21,6 +20,7 @@ import {
 import { dropEndedFollowUps, takeFollowUp } from './inbox.ts';
 import { atSpeed, runLanes, sendChunk } from './lanes.ts';
 import type { Mover } from './mover.ts';
+import { roundInput } from './round-input.ts';
 
 const SETTLE_INTERVAL_MS = 1_000;
 const NO_TARGET_WAIT_MS = 5_000;
@@ -97,40 +97,6 @@ export async function planNext(mover: Mover): Promise<void> {
   const round = await moverActivities.planRound(input);
   mover.state = addRound(become(stateOf(mover), 'running', null), round);
   await mover.save({ isUrgent: true });
-}
-
-function roundInput(
-  mover: Mover,
-  situation: MoveSituation,
-  users: number,
-  quotas: TargetSelection['quotas'],
-): PlanRoundInput {
-  const state = stateOf(mover);
-  const { request } = state;
-  const { speedPercent } = mover.inbox;
-  const selectionId = request.selectionId ?? null;
-  const takesNoList = situation.takesUserList === false;
-  const isCounted = takesNoList && selectionId === null && !request.isForced;
-  // Named users cannot be asked for by count.
-  if (takesNoList && selectionId !== null) {
-    mover.state = { ...state, request: { ...request, isForced: true } };
-  }
-  const isForeign = request.cause === 'foreign';
-  return {
-    operationId: request.operationId,
-    sourceId: request.sourceId,
-    users,
-    firstChunk: state.nextChunk,
-    cursor: state.cursor,
-    ...(isCounted ? { isCounted } : {}),
-    ...(selectionId === null ? {} : { selectionId, isForeign }),
-    rule: {
-      quotas: quotas.map(({ backendId, users: share }) => ({ backendId, users: share })),
-      minLastMovedSecs: request.minLastMovedSecs,
-      arePassedOver: request.maxUsers !== null,
-      chunkSize: isCounted ? countedChunkSize(speedPercent) : chunkSizeOf(users, speedPercent),
-    },
-  };
 }
 
 function noteCounts(mover: Mover, situation: MoveSituation, countedAtMs: number): void {
