@@ -44,6 +44,8 @@ export interface SituationInput {
   readonly sourceId: string;
   /** Users by Backend id, where the mover knows them; absent or null: counted. */
   readonly knownUsers?: Readonly<Record<string, number>> | null;
+  /** Of other sites only the Backends that are asked for are possible targets. */
+  readonly targetIds?: readonly string[];
 }
 
 export interface MoveUsersActivities {
@@ -93,7 +95,7 @@ async function countUsers(context: ActivityContext, backendId: string): Promise<
 async function readSituation(
   context: ActivityContext,
   looks: SharedLooks,
-  { sourceId, knownUsers = null }: SituationInput,
+  { sourceId, knownUsers = null, targetIds = [] }: SituationInput,
 ): Promise<MoveSituation> {
   const nowMs = Date.now();
   const { config, store } = context;
@@ -140,10 +142,41 @@ async function readSituation(
     automation: switches.automation,
     features: resolveFeatures(switches.flags, { siteId: site.id, backendId: sourceId, nowMs }),
     settings: config.policy,
-    candidates,
+    candidates: [...candidates, ...(await readRemoteTargets(context, site.id, targetIds, chunks))],
     inflowOfOthers: inflowOfOthers(chunks, sourceId),
     takesUserList: await takesUserList(context, backends.find(({ id }) => id === sourceId)?.host),
   };
+}
+
+/**
+ * Backends of other sites, as far as the GeoDB tells: how healthy they are, and whether their doveadm
+ * answers, is known to their own controller alone.
+ */
+async function readRemoteTargets(
+  { geodb }: ActivityContext,
+  homeSiteId: string,
+  targetIds: readonly string[],
+  chunks: readonly ChunkInFlight[],
+): Promise<TargetCandidate[]> {
+  if (targetIds.length === 0) return [];
+  const [all, sites] = await Promise.all([geodb.readBackends(), geodb.readSites()]);
+  const remote = all.filter(({ id, siteId }) => siteId !== homeSiteId && targetIds.includes(id));
+  const candidates = remote.map(async (backend): Promise<TargetCandidate> => {
+    const isSiteOnline = sites.find(({ id }) => id === backend.siteId)?.status === 'online';
+    const inflow = chunks.filter((chunk) => chunk.targetId === backend.id);
+    return {
+      backendId: backend.id,
+      host: backend.host,
+      status: isSiteOnline ? backend.status : 'offline',
+      loadFactor: backend.loadFactor,
+      verdict: 'unknown',
+      isDoveadmReachable: true,
+      isBeingEmptied: false,
+      userCount: await geodb.countUsers(backend.id),
+      inflow: inflow.reduce((sum, chunk) => sum + chunk.remaining, 0),
+    };
+  });
+  return Promise.all(candidates);
 }
 
 /** Where nobody says otherwise it does: a silent source is not asked at all. */

@@ -9,7 +9,9 @@ import { evacuateRoutes } from './routes/evacuate.ts';
 import { eventRoutes } from './routes/events.ts';
 import { featureRoutes } from './routes/features.ts';
 import { healthRoutes } from './routes/health.ts';
+import { holdRoutes } from './routes/holds.ts';
 import { moveRoutes } from './routes/moves.ts';
+import { moveUsersRoutes } from './routes/move-users.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { overviewRoutes } from './routes/overview.ts';
 import { sessionRoutes, signInRoutes } from './routes/session.ts';
@@ -29,7 +31,9 @@ export const GUARDED_ROUTES = [
   backendRoutes,
   evacuateRoutes,
   userRoutes,
+  holdRoutes,
   moveRoutes,
+  moveUsersRoutes,
   operationRoutes,
   decisionRoutes,
   featureRoutes,

@@ -26,7 +26,7 @@ export function allowedActions({ state }: Operation): OperationAction[] {
   if (canBecome(state, 'paused')) actions.push('pause');
   if (state === 'paused') actions.push('resume');
   if (canBecome(state, 'cancelled')) actions.push('cancel');
-  if (!isEnded(state)) actions.push('speed');
+  if (!isEnded(state)) actions.push('speed', 'retarget');
   return actions;
 }
 

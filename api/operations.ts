@@ -39,9 +39,18 @@ export async function requestEvacuation(
   users: number,
   asked: Asked,
 ): Promise<Operation> {
+  return requestOperation(dependencies, source, users, newRequest(dependencies, source, asked));
+}
+
+/** Any request to the mover of one source; `users` as it is expected. Throws as `requestEvacuation` does. */
+export async function requestOperation(
+  dependencies: Dependencies,
+  source: Backend,
+  users: number,
+  request: MoveRequest,
+): Promise<Operation> {
   const { store, temporal } = dependencies;
   await requireNothingInTheWay(dependencies, source);
-  const request = evacuationRequest(dependencies, source, asked);
   const planned = plannedOperation(dependencies, request, users);
   await store.saveOperation(planned);
   let answer: MoveAnswer;
@@ -86,6 +95,17 @@ export async function setOperationSpeed(
   const message = { operationId: operation.operationId, ...asked };
   const { siteName, sourceHost } = operation;
   requireRunning(await temporal.setSpeed(siteName, sourceHost, message), operation);
+}
+
+/** Throws as `controlOperation` does. */
+export async function retargetOperation(
+  { temporal }: Dependencies,
+  operation: Operation,
+  asked: Asked & { readonly targetIds: readonly string[] },
+): Promise<void> {
+  const message = { operationId: operation.operationId, ...asked };
+  const { siteName, sourceHost } = operation;
+  requireRunning(await temporal.retarget(siteName, sourceHost, message), operation);
 }
 
 /** Checks what may be asked of an operation before anything is asked. */
@@ -143,7 +163,8 @@ function operationRunning(source: Backend, operationId: string): ApiError {
   return new ApiError('OperationRunning', text, { operationId });
 }
 
-function evacuationRequest(
+/** An operator's evacuation, with a fresh id; other moves change what is different. */
+export function newRequest(
   { config }: Dependencies,
   source: Backend,
   { actor, reason, epoch = null }: Asked,
@@ -194,6 +215,14 @@ function plannedOperation({ now }: Dependencies, request: MoveRequest, users: nu
     firstConfirmedAtMs: null,
     endedAtMs: null,
     updatedAtMs: now(),
+    order: {
+      maxUsers: request.maxUsers,
+      stepRatio: request.stepRatio,
+      minLastMovedSecs: request.minLastMovedSecs,
+      endsOffline: request.endsOffline,
+      isForced: request.isForced,
+      selectionId: request.selectionId ?? null,
+    },
   };
 }
 

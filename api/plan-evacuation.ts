@@ -12,6 +12,18 @@ import type { ViewState } from './state.ts';
 /** A plan that differs by more is not the one that was agreed to. */
 const MAX_DIFFERENCE = 0.05;
 
+/** What is to be moved, where to. */
+export interface PlannedPart {
+  /** Of the users that live there, 1 to 100. */
+  readonly percentage: number;
+  /** Empty: chosen by the policy, in the home site. */
+  readonly targetIds: readonly string[];
+  /** In one round. */
+  readonly isAtOnce: boolean;
+}
+
+const WHOLE: PlannedPart = { percentage: 100, targetIds: [], isAtOnce: false };
+
 /**
  * Counts at this moment; whether the doveadm of a target answers as last looked at: the mover asks again.
  * Rejects with GatewayError{cassandra}.
@@ -20,28 +32,36 @@ export async function planEvacuation(
   state: ViewState,
   cluster: Cluster,
   source: Backend,
+  part: PlannedPart = WHOLE,
 ): Promise<EvacuationPlan> {
   const { geodb, config, now } = state.dependencies;
-  const [facts, users] = await Promise.all([
+  const stepRatio = part.isAtOnce ? 1 : config.policy.evacuateStepRatio;
+  const [facts, present, remote] = await Promise.all([
     readSiteFacts(state, cluster, cluster.home),
     geodb.countUsers(source.id),
+    readRemoteCandidates(state, cluster, part.targetIds),
   ]);
-  const candidates = facts.backends.map((backend) => candidateOf(facts, backend));
-  const wish = { sourceId: source.id, targetIds: [], users };
+  const users = Math.ceil((present * part.percentage) / 100);
+  const own = facts.backends.map((backend) => candidateOf(facts, backend));
+  const candidates = [...own, ...remote];
+  const wish = { sourceId: source.id, targetIds: part.targetIds, users };
   const { quotas, refused } = selectTargets(candidates, wish);
   const targets = quotas.map((quota) => ({
     ...quota,
-    usersBefore: facts.counts.get(quota.backendId)?.users ?? null,
+    usersBefore:
+      facts.counts.get(quota.backendId)?.users ??
+      remote.find(({ backendId }) => backendId === quota.backendId)?.userCount ??
+      null,
   }));
   return {
     planToken: writePlanToken({ host: source.host, users, targets }),
     host: source.host,
     plannedAtMs: now(),
     users,
-    usersPerRound: users === 0 ? 0 : roundSize(users, config.policy.evacuateStepRatio, users),
+    usersPerRound: users === 0 ? 0 : roundSize(users, stepRatio, users),
     targets,
     refused: refused.map(({ host, refusal }) => ({
-      backendId: facts.backends.find((backend) => backend.host === host)?.id ?? '',
+      backendId: candidates.find((candidate) => candidate.host === host)?.backendId ?? '',
       host,
       reason: refusal,
     })),
@@ -95,6 +115,32 @@ function candidateOf(facts: SiteFacts, backend: Backend): TargetCandidate {
     userCount: facts.counts.get(backend.id)?.users ?? 0,
     inflow,
   };
+}
+
+/** Backends of other sites that are asked for: what the GeoDB says of them is all that is known here. */
+async function readRemoteCandidates(
+  { dependencies: { geodb } }: ViewState,
+  cluster: Cluster,
+  targetIds: readonly string[],
+): Promise<TargetCandidate[]> {
+  const remote = cluster.backends.filter(
+    ({ id, siteId }) => siteId !== cluster.home.id && targetIds.includes(id),
+  );
+  const candidates = remote.map(async (backend): Promise<TargetCandidate> => {
+    const site = cluster.sites.find(({ id }) => id === backend.siteId);
+    return {
+      backendId: backend.id,
+      host: backend.host,
+      status: site?.status === 'online' ? backend.status : 'offline',
+      loadFactor: backend.loadFactor,
+      verdict: 'unknown',
+      isDoveadmReachable: true,
+      isBeingEmptied: false,
+      userCount: await geodb.countUsers(backend.id),
+      inflow: 0,
+    };
+  });
+  return Promise.all(candidates);
 }
 
 function whatIsInTheWay(facts: SiteFacts, source: Backend): EvacuationPlan['inTheWay'] {

@@ -1,7 +1,7 @@
 /** Operations: look, and pause, resume, cancel or slow them. */
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Operation } from '../../workflows/domain/operation.ts';
-import { readCluster } from '../cluster-view.ts';
+import { findBackend, readCluster } from '../cluster-view.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { liveEvent } from '../live-event.ts';
 import { listOperationPage } from '../operation-page.ts';
@@ -11,6 +11,7 @@ import {
   findOperation,
   holdAutomationOff,
   requireAllowed,
+  retargetOperation,
   setOperationSpeed,
 } from '../operations.ts';
 import { identityOf } from '../router.ts';
@@ -26,6 +27,7 @@ import {
   OperationView,
   SpeedBody,
 } from '../schemas/operation.ts';
+import { RetargetBody } from '../schemas/moves.ts';
 import { ReasonBody } from '../schemas/problem.ts';
 
 export const operationRoutes = createRouter();
@@ -188,6 +190,30 @@ operationRoutes.openapi(setSpeed, async (c) => {
   const asked = { actor: identityOf(c).actor, ...c.req.valid('json') };
   await setOperationSpeed(dependencies, operation, asked);
   c.set('auditDetail', `${asked.speedPercent} %`);
+  return c.json(await presentAfter(dependencies, operation), 202);
+});
+
+const retarget = createRoute({
+  operationId: 'retargetOperation',
+  tags: ['operations'],
+  summary: 'Other targets for what is not sent yet',
+  method: 'post',
+  path: '/operations/{operationId}/retarget',
+  ...access({ role: 'operator', action: 'operation.retarget', middleware: [idempotent] }),
+  request: { params, headers: IdempotencyHeader, body: jsonBody(RetargetBody) },
+  responses: answers,
+});
+
+operationRoutes.openapi(retarget, async (c) => {
+  const { dependencies } = c.get('api');
+  const operation = await findOperation(dependencies, c.req.valid('param').operationId);
+  requireAllowed(dependencies, operation, 'retarget');
+  const { reason, destHosts } = c.req.valid('json');
+  const cluster = await readCluster(dependencies);
+  const targetIds = destHosts.map((host) => findBackend(cluster, host).id);
+  const asked = { actor: identityOf(c).actor, reason, targetIds };
+  await retargetOperation(dependencies, operation, asked);
+  c.set('auditDetail', destHosts.join(' '));
   return c.json(await presentAfter(dependencies, operation), 202);
 });
 

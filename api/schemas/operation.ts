@@ -9,7 +9,7 @@ import { LEDGER_STATES } from '../../workflows/domain/user-move.ts';
 import { MoveView } from './cluster.ts';
 import { nextCursor, pageQuery, reasonField } from './problem.ts';
 
-export const OPERATION_ACTIONS = ['pause', 'resume', 'cancel', 'speed'] as const;
+export const OPERATION_ACTIONS = ['pause', 'resume', 'cancel', 'speed', 'retarget'] as const;
 
 export const OperationView = z
   .object({

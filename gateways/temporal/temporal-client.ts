@@ -15,6 +15,7 @@ import {
   pauseSignal,
   requestMoves,
   resumeSignal,
+  retargetSignal,
   SEARCH_ATTRIBUTES,
   setSpeedSignal,
   taskQueueOf,
@@ -74,7 +75,7 @@ function createCall({ client, connection }: TemporalClient, metrics: Metrics): T
 
 type MoverMethods = Pick<
   Temporal,
-  'requestMoves' | 'isMoverRunning' | 'control' | 'setSpeed' | 'followUp'
+  'requestMoves' | 'isMoverRunning' | 'control' | 'setSpeed' | 'retarget' | 'followUp'
 >;
 
 const CONTROL_SIGNALS = {
@@ -123,6 +124,12 @@ function moverMethods(call: TemporalCall): MoverMethods {
       const moverId = moverIdOf(siteName, sourceHost);
       return tell('setSpeed', moverId, ({ workflow }) =>
         workflow.getHandle(moverId).signal(setSpeedSignal, message),
+      );
+    },
+    retarget: (siteName, sourceHost, message) => {
+      const moverId = moverIdOf(siteName, sourceHost);
+      return tell('retarget', moverId, ({ workflow }) =>
+        workflow.getHandle(moverId).signal(retargetSignal, message),
       );
     },
     followUp: (siteName, sourceHost, message) => {

@@ -4,6 +4,7 @@ import type {
   FollowUpMessage,
   MoveAnswer,
   MoveRequest,
+  RetargetMessage,
 } from '../../workflows/contract.ts';
 import type { TaskName } from '../../workflows/domain/decision.ts';
 
@@ -32,6 +33,8 @@ export interface Temporal {
     sourceHost: string,
     message: ControlMessage & { speedPercent: number },
   ): Promise<boolean>;
+  /** Other targets for what is not sent yet. False: no such mover runs. */
+  retarget(siteName: string, sourceHost: string, message: RetargetMessage): Promise<boolean>;
   followUp(siteName: string, sourceHost: string, message: FollowUpMessage): Promise<boolean>;
   /** Starts one run now. */
   runTask(siteName: string, task: TaskName): Promise<void>;

@@ -200,7 +200,7 @@ describe('operations', () => {
     expect(await ids(`?limit=1&cursor=${first.cursor}`)).toEqual(['01A']);
     expect(await get('/operations/01B')).toMatchObject({
       isAutomatic: true,
-      allowedActions: ['pause', 'cancel', 'speed'],
+      allowedActions: ['pause', 'cancel', 'speed', 'retarget'],
       counts: { planned: 100, confirmed: 40, skipped: 5, failed: 1, remaining: 54 },
     });
     expect(await get('/operations/01A')).toMatchObject({ isEnded: true, allowedActions: [] });

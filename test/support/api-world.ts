@@ -273,6 +273,10 @@ function playedTemporal(played: Played): Temporal {
       played.controls.push(`speed ${host}: ${speedPercent}`);
       return answer(played.isMoverRunning);
     },
+    retarget: (_site, host, { targetIds, reason = '' }) => {
+      played.controls.push(`retarget ${host} ${targetIds.join(' ')}: ${reason}`);
+      return answer(played.isMoverRunning);
+    },
     followUp: () => answer(true),
     runTask: (_site, task) => {
       played.controls.push(`run ${task}`);

@@ -25,7 +25,7 @@ async function retargetUnsent(mover: Mover): Promise<void> {
   const wrong = mover.state?.openChunks.filter(isWrong) ?? [];
   if (mover.state === null || wrong.length === 0) return;
   const { sourceId } = mover.state.request;
-  const { candidates } = await moverActivities.readMoveSituation({ sourceId });
+  const { candidates } = await moverActivities.readMoveSituation({ sourceId, targetIds });
   const users = wrong.reduce((sum, chunk) => sum + chunk.counts.remaining, 0);
   const { quotas } = selectTargets(candidates, { sourceId, targetIds, users });
   mover.state = assignTargets(mover.state, wrong, quotas);

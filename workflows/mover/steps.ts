@@ -3,10 +3,9 @@ import { condition, patched } from '@temporalio/workflow';
 import { moverActivities, moverRecords } from '../activity-options.ts';
 import type { MoverState, OpenChunk } from '../contract.ts';
 import { isAutomatic } from '../domain/operation.ts';
-import { chunkSizeOf, countedChunkSize, LANES, roundSize } from '../policy/plan-evacuation.ts';
-import { selectTargets, type TargetSelection } from '../policy/select-targets.ts';
+import { LANES, roundSize } from '../policy/plan-evacuation.ts';
+import { selectTargets } from '../policy/select-targets.ts';
 import type { MoveSituation } from '../../activities/move-users.ts';
-import type { PlanRoundInput } from '../../activities/plan-round.ts';
 import { allEnded } from './all-ended.ts';
 import { addMoved, addRound, become, openRemaining, wantedLeft } from './book.ts';
 import { noteCounts, usersKnown } from './known-users.ts';
@@ -15,6 +14,7 @@ import { runLanes } from './lanes.ts';
 import { epochOf, stateOf, type Mover } from './mover.ts';
 import { closeBook, reopenSource } from './ends.ts';
 import { SETTLE_INTERVAL_MS, visitChunk } from './visit-chunk.ts';
+import { roundInput } from './round-input.ts';
 
 const NO_TARGET_WAIT_MS = 5_000;
 const OTHERS_INTERVAL_MS = 500;
@@ -49,10 +49,12 @@ export async function beginMoves(mover: Mover): Promise<void> {
 /** Reads the world again, selects targets, and writes the next round into the ledger. */
 export async function planNext(mover: Mover): Promise<void> {
   const { request, operation } = stateOf(mover);
+  const targetIds = mover.inbox.targetIds ?? request.targetIds;
   const { sourceId } = request;
   const knownUsers = usersKnown(stateOf(mover), Date.now());
   const countedAtMs = Date.now();
-  const situation = await moverActivities.readMoveSituation({ sourceId, knownUsers });
+  const wanted = { sourceId, knownUsers, targetIds };
+  const situation = await moverActivities.readMoveSituation(wanted);
   if (knownUsers === null) mover.state = noteCounts(stateOf(mover), situation, countedAtMs);
   mover.limits = situation.settings;
   // absent in the answers of older workers
@@ -66,7 +68,6 @@ export async function planNext(mover: Mover): Promise<void> {
   // Who came since they were counted is found at the end, by the fresh count.
   const left = wantedLeft(state) ?? situation.sourceUsers - openRemaining(state);
   const users = roundSize(operation.originalCount, request.stepRatio, Math.max(0, left));
-  const targetIds = mover.inbox.targetIds ?? request.targetIds;
   const wish = { sourceId, targetIds, users };
   const { quotas, refused } = selectTargets(situation.candidates, wish);
   // Moves that others began to nobody who may take users are given up, not waited for.
@@ -86,41 +87,6 @@ export async function planNext(mover: Mover): Promise<void> {
   const round = await moverActivities.planRound(input);
   mover.state = addRound(become(stateOf(mover), 'running', null), round);
   await mover.save({ isUrgent: true });
-}
-
-function roundInput(
-  mover: Mover,
-  situation: MoveSituation,
-  users: number,
-  quotas: TargetSelection['quotas'],
-): PlanRoundInput {
-  const state = stateOf(mover);
-  const { request } = state;
-  const { speedPercent } = mover.inbox;
-  const selectionId = request.selectionId ?? null;
-  const takesNoList = situation.takesUserList === false;
-  const isCounted = takesNoList && selectionId === null && !request.isForced;
-  // Named users cannot be asked for by count.
-  if (takesNoList && selectionId !== null) {
-    mover.state = { ...state, request: { ...request, isForced: true } };
-  }
-  const isForeign = request.cause === 'foreign';
-  return {
-    operationId: request.operationId,
-    sourceId: request.sourceId,
-    users,
-    firstChunk: state.nextChunk,
-    cursor: state.cursor,
-    ...(isCounted ? { isCounted } : {}),
-    ...(selectionId === null ? {} : { selectionId, isForeign }),
-    epoch: epochOf(state),
-    rule: {
-      quotas: quotas.map(({ backendId, users: share }) => ({ backendId, users: share })),
-      minLastMovedSecs: request.minLastMovedSecs,
-      arePassedOver: request.maxUsers !== null,
-      chunkSize: isCounted ? countedChunkSize(speedPercent) : chunkSizeOf(users, speedPercent),
-    },
-  };
 }
 
 /** Why automation may not go on by itself; null: it may. Drains know only the site's switch. */
