@@ -60,7 +60,7 @@ export async function startOurSide(options: {
     groups: () =>
       new Map(lab.status().flatMap(({ pid, name }) => (pid === null ? [] : [[pid, name]]))),
     prepare: () => prepare(api, cluster, settings, geodb),
-    evacuate: (speedPercent) => evacuate(api, source.name, speedPercent),
+    evacuate: (speedPercent) => evacuate(api, source.name, speedPercent, options.print),
     killSource: () => killBackends(settings, [source.name]),
     async stop() {
       await geodb.shutdown();
@@ -115,15 +115,22 @@ async function prepare(
 
 const isFine = (verdict: string | null): boolean => verdict === 'healthy' || verdict === 'unknown';
 
-async function evacuate(api: SiteApi, host: string, speedPercent: number): Promise<void> {
+async function evacuate(
+  api: SiteApi,
+  host: string,
+  speedPercent: number,
+  print: (line: string) => void,
+): Promise<void> {
   const { operationId } = await api.evacuate(host);
   if (speedPercent !== 100) await api.setSpeed(operationId, speedPercent);
   const isEnded = async (): Promise<boolean> => {
     const { endedAtMs } = await api.readOperation(operationId);
     return endedAtMs !== null;
   };
-  await eventually('the evacuation has ended', isEnded, {
-    timeoutMs: OPERATION_MS,
-    intervalMs: POLL_MS,
+  const options = { timeoutMs: OPERATION_MS, intervalMs: POLL_MS };
+  await eventually('the evacuation has ended', isEnded, options).catch(async () => {
+    // What the clients saw stays a result: the row tells who was left behind, this tells why.
+    const { state, stateReason, counts } = await api.readOperation(operationId);
+    print(`the evacuation has not ended: ${state} (${stateReason}) ${JSON.stringify(counts)}`);
   });
 }
