@@ -4,10 +4,15 @@ import type { ActivityContext } from './context.ts';
 import { readHomeSite } from './read-cluster.ts';
 import { assertOwnsSite, type DecidedUnder } from './site-owner.ts';
 
+export interface ReferencesRead extends ReferenceReading {
+  readonly snapshotId: string;
+}
+
 export interface CleanUpActivities {
   /** What the proxies measured from this site to others: counts for the task's outcome. */
   readSiteReachability(): Promise<Record<string, number>>;
-  readReferences(): Promise<ReferenceReading>;
+  /** Stored beside the facts of the given snapshot: the id of both, for the decision. */
+  readReferences(input: { snapshotId: string }): Promise<ReferencesRead>;
   deleteRows(input: { rows: readonly Reference[] } & DecidedUnder): Promise<void>;
 }
 
@@ -20,7 +25,14 @@ export function createCleanUp(context: ActivityContext): CleanUpActivities {
       const reachable = ours.filter((row) => row.isReachable).length;
       return { reachable, unreachable: ours.length - reachable };
     },
-    readReferences: () => readReferences(context),
+    async readReferences({ snapshotId }) {
+      const references = await readReferences(context);
+      const snapshot = await context.store.readSnapshot(snapshotId);
+      if (snapshot === null) return { ...references, snapshotId };
+      const whole = { ...snapshot, references };
+      const wholeId = await context.store.saveSnapshot(whole, { keep: false });
+      return { ...references, snapshotId: wholeId };
+    },
     async deleteRows({ rows, epoch }) {
       await assertOwnsSite(context, { epoch });
       await deleteRows(context, rows);

@@ -5,6 +5,7 @@ import type {
   BackendFacts,
   BackendMemory,
   ClusterSnapshot,
+  MovesSnapshot,
   RunningOperation,
   StoredSnapshot,
 } from '../workflows/domain/cluster-snapshot.ts';
@@ -21,6 +22,8 @@ import { readClaim } from './site-owner.ts';
 export interface ReadClusterActivities {
   /** Reads and stores the snapshot of this site; its metrics come straight from Prometheus. */
   takeSnapshot(): Promise<StoredSnapshot>;
+  /** The same with the moves that `check_user_moves` saw: rare, only where it has to act. */
+  keepMoves(input: { moves: MovesSnapshot }): Promise<{ readonly snapshotId: string }>;
 }
 
 export function createReadCluster(
@@ -32,6 +35,10 @@ export function createReadCluster(
       const snapshot = await readSnapshot(context, looks);
       const snapshotId = await context.store.saveSnapshot(snapshot, { keep: false });
       return { snapshotId, snapshot };
+    },
+    async keepMoves({ moves }) {
+      const snapshot = { ...(await readSnapshot(context, looks)), moves };
+      return { snapshotId: await context.store.saveSnapshot(snapshot, { keep: true }) };
     },
   };
 }

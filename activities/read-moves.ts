@@ -1,25 +1,8 @@
 /** What `check_user_moves` looks at: moves that were sent and have not ended, ours and others'. */
-import type { Operation } from '../workflows/domain/operation.ts';
+import type { MovesSnapshot } from '../workflows/domain/cluster-snapshot.ts';
 import { isEnded } from '../workflows/domain/operation.ts';
-import type { PolicySettings } from '../workflows/domain/policy-settings.ts';
-import type { ChunkInFlight } from '../workflows/domain/user-move.ts';
 import type { ActivityContext } from './context.ts';
 import { readClaim } from './site-owner.ts';
-
-export interface OpenOperation {
-  readonly operation: Operation;
-  readonly isMoverRunning: boolean;
-  readonly chunks: readonly ChunkInFlight[];
-}
-
-export interface MovesSnapshot {
-  readonly takenAtMs: number;
-  readonly isOwner: boolean;
-  /** Of the site's claim. */
-  readonly epoch: number;
-  readonly settings: PolicySettings;
-  readonly open: readonly OpenOperation[];
-}
 
 export interface ReadMovesActivities {
   readMoves(): Promise<MovesSnapshot>;

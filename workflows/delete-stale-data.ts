@@ -10,11 +10,12 @@ import { decideStaleData, findStaleData } from './policy/find-stale-data.ts';
  */
 export async function deleteStaleData(_input: TaskInput): Promise<void> {
   await runOnce('delete_stale_data', async () => {
-    const { snapshotId, snapshot } = await taskActivities.takeSnapshot();
-    const stale = findStaleData(await taskActivities.readReferences());
+    const { snapshotId: takenId, snapshot } = await taskActivities.takeSnapshot();
+    const references = await taskActivities.readReferences({ snapshotId: takenId });
+    const stale = findStaleData(references);
     const recorded = await taskActivities.recordDecisions({
       task: 'delete_stale_data',
-      snapshotId,
+      snapshotId: references.snapshotId,
       takenAtMs: snapshot.takenAtMs,
       epoch: snapshot.epoch ?? null,
       decisions: [decideStaleData(stale, snapshot.isOwner)],

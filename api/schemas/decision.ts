@@ -139,3 +139,26 @@ export const DecisionDetail = z
     snapshot: orNull(SnapshotView).openapi({ description: 'null: expired.' }),
   })
   .openapi('DecisionDetail');
+
+export const DecisionReplay = z
+  .object({
+    decisionId: z.string(),
+    outcome: z.enum(['identical', 'different', 'unknown', 'snapshotExpired']).openapi({
+      description:
+        'identical: byte for byte. different: the policy of today decides otherwise. unknown: this task decides from other facts.',
+    }),
+    again: z
+      .array(
+        DecisionView.omit({
+          decisionId: true,
+          siteName: true,
+          snapshotId: true,
+          recordedAtMs: true,
+          repeats: true,
+          lastRepeatedAtMs: true,
+        }),
+      )
+      .readonly()
+      .openapi({ description: 'What is decided today from the same facts.' }),
+  })
+  .openapi('DecisionReplay');

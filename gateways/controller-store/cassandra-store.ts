@@ -5,6 +5,7 @@ import type { ControllerStore } from './controller-store.ts';
 import { decisionMethods } from './decisions.ts';
 import { ledgerMethods } from './ledger.ts';
 import { operationMethods } from './operations.ts';
+import { reachabilityMethods } from './reachability.ts';
 import { selectionMethods } from './selections.ts';
 import { snapshotMethods } from './snapshots.ts';
 import { createStoreStatements } from './statements.ts';
@@ -25,6 +26,7 @@ export function createControllerStore(
     ...ledgerMethods(session, statements),
     ...selectionMethods(session, statements),
     ...switchMethods(session, statements),
+    ...reachabilityMethods(session, statements),
     ...auditMethods(session, statements),
   };
 }

@@ -1,5 +1,4 @@
-/** Memory and reachability of Backends, the automation switch, overrides of flags, runs of tasks. */
-import type { BackendReachability } from '../../workflows/domain/backend.ts';
+/** Memory of Backends, the automation switch, overrides of flags, runs of tasks. */
 import type { BackendMemory, HealthVerdict } from '../../workflows/domain/cluster-snapshot.ts';
 import type { CassandraSession, Row, WriteMany } from '../cassandra-session.ts';
 import { numberOf, requiredText, textOf, toBigint } from '../cassandra-values.ts';
@@ -17,8 +16,6 @@ type SwitchMethods = Pick<
   | 'updateBackendMemory'
   | 'updateBackendMemories'
   | 'removeBackendMemory'
-  | 'readReachability'
-  | 'saveReachability'
   | 'readAutomation'
   | 'saveAutomation'
   | 'readFeatureOverrides'
@@ -36,15 +33,6 @@ export function switchMethods(
 ): SwitchMethods {
   return {
     ...memoryMethods(session, statements),
-    readReachability: async (siteName) => {
-      const key = [siteName];
-      const row = await session.readOne('readReachability', statements.readReachability, key);
-      return row === null ? [] : parseBody<BackendReachability[]>(row);
-    },
-    saveReachability: async (siteName, backends) => {
-      const params = [siteName, JSON.stringify(backends)];
-      await session.write('saveReachability', statements.saveReachability, params);
-    },
     readAutomation: async (siteName) => {
       const row = await session.readOne('readAutomation', statements.readAutomation, [siteName]);
       return row === null ? null : parseBody<AutomationSwitch>(row);

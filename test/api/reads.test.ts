@@ -12,6 +12,8 @@ import {
   SITE,
 } from '../support/api-world.ts';
 import { createMetrics } from '../../platform/metrics.ts';
+import { decideBackendHealth } from '../../workflows/policy/decide-backend-health.ts';
+import { aSnapshot } from '../support/cluster-builders.ts';
 import type { RecordedDecision } from '../../workflows/domain/decision.ts';
 import type { LedgerRow } from '../../workflows/domain/user-move.ts';
 
@@ -257,6 +259,35 @@ describe('decisions', () => {
       decision: { reason: 'FailureRateCritical', numbers: { failureRatio: 1 } },
       snapshot: null,
     });
+  });
+});
+
+describe('a decision made again', () => {
+  const replay = (decisionId: string) =>
+    get<{ outcome: string; again: unknown[] }>(`/decisions/${decisionId}/replay`);
+
+  it('comes out the same from its snapshot, or says that it would not today', async () => {
+    const { store } = world.dependencies;
+    const snapshotId = await store.saveSnapshot(aSnapshot(), { keep: false });
+    const [nothing] = decideBackendHealth(aSnapshot()).decisions;
+    const recorded = decision({ ...nothing, decisionId: '01K0000000000000000000000R', snapshotId });
+    await store.saveDecisions([recorded]);
+    expect(await replay(recorded.decisionId)).toMatchObject({ outcome: 'identical' });
+
+    const changed = {
+      ...recorded,
+      decisionId: '01K0000000000000000000000S',
+      numbers: { users: 1 },
+    };
+    await store.saveDecisions([changed]);
+    expect(await replay(changed.decisionId)).toMatchObject({
+      outcome: 'different',
+      again: [{ reason: 'Healthy', numbers: nothing?.numbers }],
+    });
+
+    const old = { ...recorded, decisionId: '01K0000000000000000000000T', snapshotId: 'gone' };
+    await store.saveDecisions([old]);
+    expect(await replay(old.decisionId)).toMatchObject({ outcome: 'snapshotExpired', again: [] });
   });
 });
 

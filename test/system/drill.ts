@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { parseNet } from '../../lab/mail/hosts.mjs';
 import { countFigures, createFigures, printFigures, type Figures } from './figures.ts';
 import { openLabRig, type LabRig } from './lab-rig.ts';
+import { measureReplays } from './replay-decisions.ts';
 import { goBlind } from './scenarios/blind.ts';
 import { failTogether } from './scenarios/catastrophe.ts';
 import { failAndReturn } from './scenarios/fail-and-return.ts';
@@ -88,6 +89,7 @@ async function main(): Promise<number> {
   });
   try {
     for (const name of wanted) await runOne(name, rig, figures);
+    await measureReplays(rig, figures);
   } finally {
     await rig.close();
   }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createFigures, type Figure } from './figures.ts';
 import { openLabRig, type LabRig } from './lab-rig.ts';
+import { replayDecisions } from './replay-decisions.ts';
 import { drainAndRaise } from './scenarios/drain.ts';
 import { failTogether } from './scenarios/catastrophe.ts';
 import { failAndReturn } from './scenarios/fail-and-return.ts';
@@ -59,5 +60,13 @@ describe('a mail cluster that heals itself', () => {
     const hosts = ['north-mail1', 'north-mail2', 'north-mail3'];
     const plan = { ...north, hosts, apartSecs: 0, holdSecs: 12, isSlow: false };
     expect(await failuresOf((figures) => failTogether(rig, figures, plan))).toEqual([]);
+  });
+
+  it('made every decision of all this so that it comes out the same from its snapshot', async () => {
+    const { total, others, byTask } = await replayDecisions(rig);
+    expect(others).toEqual([]);
+    expect(total).toBeGreaterThan(20);
+    expect(Object.keys(byTask)).toContain('check_backend_health');
+    expect(Object.keys(byTask)).toContain('evacuate_zero_load_factor_hosts');
   });
 });

@@ -23,6 +23,8 @@ export interface SiteApi {
   readLedger(operationId: string): Promise<readonly Move[]>;
   /** Recorded or repeated at or after that time. */
   readDecisionsSince(sinceMs: number): Promise<readonly DecisionView[]>;
+  /** How the decision comes out when it is made again from its snapshot. */
+  replayDecision(decisionId: string): Promise<string>;
   setSpeed(operationId: string, speedPercent: number): Promise<void>;
   /** Asks for an evacuation by hand. */
   evacuate(host: string): Promise<OperationView>;
@@ -80,6 +82,8 @@ export function createSiteApi(address: string, token: string, attempts = PATIENT
       return all.filter((each) => each.lastRepeatedAtMs >= sinceMs);
     },
     send: (method, path, body) => send(address, token, { method, path, body }),
+    replayDecision: async (decisionId) =>
+      (await ask<{ outcome: string }>(`/decisions/${decisionId}/replay`)).outcome,
     setSpeed: async (operationId, speedPercent) => {
       await ask(`/operations/${operationId}/speed`, { speedPercent, reason: 'drill' });
     },

@@ -2,8 +2,10 @@
 import type { BackendStatus } from './backend.ts';
 import type { Feature, FeatureState } from './feature-flag.ts';
 import type { AttemptWindow, BackendLoad, MetricsView } from './metrics.ts';
-import type { OperationCause, OperationKind, OperationState } from './operation.ts';
+import type { Operation, OperationCause, OperationKind, OperationState } from './operation.ts';
 import type { PolicySettings } from './policy-settings.ts';
+import type { ReferenceReading } from './references.ts';
+import type { ChunkInFlight } from './user-move.ts';
 
 export const HEALTH_VERDICTS = ['healthy', 'degraded', 'critical', 'unknown'] as const;
 export type HealthVerdict = (typeof HEALTH_VERDICTS)[number];
@@ -53,6 +55,23 @@ export interface BackendFacts {
   readonly features: Partial<Readonly<Record<Feature, FeatureState>>>;
 }
 
+/** An operation that has not ended, with the moves of it that were sent and have not ended. */
+export interface OpenOperation {
+  readonly operation: Operation;
+  readonly isMoverRunning: boolean;
+  readonly chunks: readonly ChunkInFlight[];
+}
+
+/** What `check_user_moves` looks at. */
+export interface MovesSnapshot {
+  readonly takenAtMs: number;
+  readonly isOwner: boolean;
+  /** Of the site's claim. */
+  readonly epoch: number;
+  readonly settings: PolicySettings;
+  readonly open: readonly OpenOperation[];
+}
+
 export type AutomationState = 'running' | 'paused';
 
 export interface ClusterSnapshot {
@@ -68,6 +87,10 @@ export interface ClusterSnapshot {
   readonly metrics: MetricsView;
   /** Sorted by host. */
   readonly backends: readonly BackendFacts[];
+  /** Only where `delete_stale_data` decided: what it went through. */
+  readonly references?: ReferenceReading;
+  /** Only where `check_user_moves` decided. */
+  readonly moves?: MovesSnapshot;
 }
 
 /** A stored snapshot: the id is the hash of its content. */

@@ -1,3 +1,5 @@
+import type { MovesSnapshot } from '../domain/cluster-snapshot.ts';
+import { newDecision, type Decision, type DecisionKind, type Reason } from '../domain/decision.ts';
 import type { Operation } from '../domain/operation.ts';
 import type { PolicySettings } from '../domain/policy-settings.ts';
 import type { ChunkInFlight } from '../domain/user-move.ts';
@@ -37,4 +39,29 @@ export function decideFollowUp(
   if (retryChunks.length + forceChunks.length === 0 && !isMoverMissing) return null;
   const { operationId, sourceHost } = operation;
   return { operationId, sourceHost, retryChunks, forceChunks, isMoverMissing };
+}
+
+/** The same as decisions, to be recorded before anything is done; empty: all moves are on time. */
+export function decideFollowUps(moves: MovesSnapshot): Decision[] {
+  return moves.open.flatMap((open) => {
+    const followUp = decideFollowUp(open, moves.settings, moves.takenAtMs);
+    return followUp === null ? [] : toDecisions(open.operation, followUp);
+  });
+}
+
+function toDecisions(operation: Operation, followUp: OperationFollowUp): Decision[] {
+  const { isMoverMissing, retryChunks, forceChunks } = followUp;
+  const answer = (kind: DecisionKind, reason: Reason, chunks: readonly number[]): Decision =>
+    newDecision('check_user_moves', kind, reason, {
+      hosts: [operation.sourceHost],
+      backendId: operation.sourceId,
+      operationId: operation.operationId,
+      numbers: chunks.length === 0 ? {} : { chunks: chunks.length },
+      detail: chunks.length === 0 ? null : chunks.join(' '),
+    });
+  if (isMoverMissing) return [answer('restartMover', 'MoverMissing', [])];
+  return [
+    ...(retryChunks.length === 0 ? [] : [answer('retryMoves', 'MoveStuck', retryChunks)]),
+    ...(forceChunks.length === 0 ? [] : [answer('forceMoves', 'RetriesExhausted', forceChunks)]),
+  ];
 }

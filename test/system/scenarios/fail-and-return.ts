@@ -138,7 +138,7 @@ function measureTouched(rig: LabRig, figures: Figures, plan: FailPlan, seen: See
   const acts = (each: DecisionView): boolean => each.kind !== 'nothing';
   const describe = ({ kind, reason, hosts }: DecisionView): string =>
     `${kind} ${hosts.join('+')} ${reason}`;
-  const wanted = ['evacuate', 'setOnline'];
+  const wanted = ['evacuate', 'setOnline', 'retryMoves', 'forceMoves', 'restartMover'];
   const strange = own.filter(
     (each) => acts(each) && (each.hosts.join() !== host || !wanted.includes(each.kind)),
   );

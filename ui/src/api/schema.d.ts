@@ -553,6 +553,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/decisions/{decisionId}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Decides again from the stored snapshot: the answer must be the same, byte for byte */
+        get: operations["replayDecision"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/features": {
         parameters: {
             query?: never;
@@ -1456,6 +1473,30 @@ export interface components {
                 /** @enum {string} */
                 BackendLoadBalancing?: "disabled" | "dryRun" | "enabled";
             };
+        };
+        DecisionReplay: {
+            decisionId: string;
+            /**
+             * @description identical: byte for byte. different: the policy of today decides otherwise. unknown: this task decides from other facts.
+             * @enum {string}
+             */
+            outcome: "identical" | "different" | "unknown" | "snapshotExpired";
+            /** @description What is decided today from the same facts. */
+            again: {
+                task: components["schemas"]["TaskName"];
+                kind: components["schemas"]["DecisionKind"];
+                reason: components["schemas"]["Reason"];
+                hosts: string[];
+                backendId: string | null;
+                operationId: string | null;
+                /** @description Decided and recorded, not carried out. */
+                isDryRun: boolean;
+                numbers: {
+                    [key: string]: number;
+                };
+                limitingSetting: string | null;
+                detail: string | null;
+            }[];
         };
         Features: {
             siteName: string;
@@ -4175,6 +4216,73 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DecisionDetail"];
+                };
+            };
+            /** @description No session and no token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; details name it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A neighbour does not work; `system` names it */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replayDecision: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                decisionId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What came out */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecisionReplay"];
                 };
             };
             /** @description No session and no token */
