@@ -7,6 +7,8 @@ import type {
   Feature,
   FeatureLevel,
   FeatureState,
+  MovePlan,
+  MovesStarted,
   Operation,
   TaskName,
 } from './model.ts';
@@ -196,6 +198,53 @@ export const api = {
       isChange: true,
     });
   },
+
+  planBatchMove: async (host: string, percentage: number): Promise<MovePlan> => {
+    const body = {
+      percentage,
+      destHosts: [],
+      destSites: [],
+      dryRun: true,
+      reason: 'plan shown in the UI',
+    };
+    const path = '/api/v1/backends/{host}/batch-move' as const;
+    const answer = await ask(http.POST(path, { params: { path: { host }, header: once() }, body }));
+    if ('planToken' in answer) return answer;
+    throw new ApiFailure('The server started an Operation where a plan was asked for.', {
+      status: 202,
+      isChange: true,
+    });
+  },
+  batchMove: async (
+    host: string,
+    wanted: { readonly percentage: number; readonly plan: string; readonly reason: string },
+  ): Promise<MovesStarted> => {
+    const body = { ...wanted, destHosts: [], destSites: [], dryRun: false };
+    const path = '/api/v1/backends/{host}/batch-move' as const;
+    const params = { path: { host }, header: once() };
+    const answer = await ask(http.POST(path, { params, body }), true);
+    if ('operations' in answer) return answer;
+    throw new ApiFailure('The server gave a plan where an Operation was asked for.', {
+      status: 200,
+      isChange: true,
+    });
+  },
+  moveUser: (username: string, destHost: string, reason: string): Promise<MovesStarted> =>
+    ask(
+      http.POST('/api/v1/users/{username}/move', {
+        params: { path: { username }, header: once() },
+        body: { destHost, reason },
+      }),
+      true,
+    ),
+  releaseHold: (host: string, reason: string) =>
+    ask(
+      http.POST('/api/v1/backends/{host}/release-hold', {
+        params: { path: { host } },
+        body: { reason },
+      }),
+      true,
+    ),
 
   runTask: (task: TaskName, reason: string) =>
     ask(
