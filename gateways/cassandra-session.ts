@@ -6,6 +6,7 @@ import cassandra from 'cassandra-driver';
 import type { CassandraConfig } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Metrics } from '../platform/metrics.ts';
+import { clientOptions, READ_TIMEOUT_MS } from './cassandra-options.ts';
 import { INVALID, protocolCodeOf, toCassandraError } from './cassandra-errors.ts';
 import { GatewayError } from './gateway-error.ts';
 import { createMeasured } from './measured.ts';
@@ -37,10 +38,6 @@ export interface WriteMany {
   readonly params: Params;
 }
 
-const { consistencies } = cassandra.types;
-const CONNECT_TIMEOUT_MS = 2000;
-const READ_TIMEOUT_MS = 4000;
-const RECONNECT_AFTER_MS = 500;
 const IN_FLIGHT = 64;
 
 /** Every method throws GatewayError{system: 'cassandra', subject: table}. */
@@ -271,27 +268,6 @@ async function closeControlConnection(client: cassandra.Client): Promise<void> {
 /** What we need of the driver's inside. */
 interface ControlConnection {
   readonly connection: { closeAsync(): Promise<void> } | null;
-}
-
-function clientOptions(config: CassandraConfig): cassandra.ClientOptions {
-  const { policies } = cassandra;
-  return {
-    contactPoints: [...config.servers],
-    localDataCenter: config.localDataCenter,
-    ...(config.credentials === null ? {} : { credentials: config.credentials }),
-    ...(config.isTlsEnabled ? { sslOptions: { rejectUnauthorized: true } } : {}),
-    encoding: { useBigIntAsLong: true },
-    policies: {
-      reconnection: new policies.reconnection.ConstantReconnectionPolicy(RECONNECT_AFTER_MS),
-    },
-    queryOptions: {
-      consistency: consistencies.localQuorum,
-      serialConsistency: consistencies.localSerial,
-      prepare: true,
-      fetchSize: 5000,
-    },
-    socketOptions: { connectTimeout: CONNECT_TIMEOUT_MS, readTimeout: READ_TIMEOUT_MS },
-  };
 }
 
 function rowsOf(result: cassandra.types.ResultSet): readonly Row[] {
