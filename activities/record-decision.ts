@@ -1,5 +1,6 @@
 /** Decisions are recorded before anything is done, and workflows act only on what comes back. */
 import { ulid } from 'ulid';
+import type { TaskRun } from '../gateways/controller-store/controller-store.ts';
 import type { HealthVerdict } from '../workflows/domain/cluster-snapshot.ts';
 import type { Decision, RecordedDecision, TaskName } from '../workflows/domain/decision.ts';
 import type { ActivityContext } from './context.ts';
@@ -171,11 +172,31 @@ async function recordTaskRun(context: ActivityContext, run: TaskRunReport): Prom
     siteName,
     task: run.task,
     lastStartedAtMs: run.startedAtMs,
-    lastSucceededAtMs: hasSucceeded ? run.endedAtMs : (former?.lastSucceededAtMs ?? null),
     lastDurationMs: run.endedAtMs - run.startedAtMs,
-    lastError: run.error ?? former?.lastError ?? null,
-    lastErrorAtMs: hasSucceeded ? (former?.lastErrorAtMs ?? null) : run.endedAtMs,
-    failingSinceMs: hasSucceeded ? null : (former?.failingSinceMs ?? run.startedAtMs),
     outcomes: run.outcomes,
+    ...historyOf(run, former),
   });
+}
+
+type RunHistory = Pick<
+  TaskRun,
+  'lastSucceededAtMs' | 'lastError' | 'lastErrorAtMs' | 'failingSinceMs'
+>;
+
+/** What is remembered beyond the last run. */
+function historyOf(run: TaskRunReport, former: TaskRun | undefined): RunHistory {
+  if (run.error === null) {
+    return {
+      lastSucceededAtMs: run.endedAtMs,
+      lastError: former?.lastError ?? null,
+      lastErrorAtMs: former?.lastErrorAtMs ?? null,
+      failingSinceMs: null,
+    };
+  }
+  return {
+    lastSucceededAtMs: former?.lastSucceededAtMs ?? null,
+    lastError: run.error,
+    lastErrorAtMs: run.endedAtMs,
+    failingSinceMs: former?.failingSinceMs ?? run.startedAtMs,
+  };
 }

@@ -17,6 +17,7 @@ const GRACE_MS = 3_000;
 async function main(): Promise<void> {
   const config = readConfig(process.env);
   const logger = createLogger({ level: config.log.level, role: 'api', site: config.site });
+  for (const notice of config.notices) logger.warn(notice);
   const shutdown = createShutdown(logger, { deadlineMs: SHUTDOWN_DEADLINE_MS });
   const metrics = createMetrics();
   const gateways = createGateways(config, logger, metrics);

@@ -12,6 +12,7 @@ import { presentOperation } from './operation-view.ts';
 import type { BackendView } from './schemas/cluster.ts';
 import type { OverviewView } from './schemas/overview.ts';
 import type { TaskView } from './schemas/task.ts';
+import { strandedUsers } from './task-view.ts';
 import type { ViewState } from './state.ts';
 
 const SHOWN_DECISIONS = 20;
@@ -54,6 +55,7 @@ export async function readOverview(state: ViewState): Promise<OverviewView> {
     reachability: countReachability(cluster, reachability),
     overdueTasks: tasks.filter(isLate).map(({ task }) => task),
     pausedTasks: tasks.filter(({ isPaused }) => isPaused === true).map(({ task }) => task),
+    strandedUsers: strandedUsers(tasks),
     dependencies: health,
   };
 }

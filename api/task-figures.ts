@@ -2,6 +2,7 @@
 import { Gauge } from 'prom-client';
 import type { Dependencies } from './dependencies.ts';
 import type { TaskView } from './schemas/task.ts';
+import { strandedUsers } from './task-view.ts';
 
 /** Answers how to bring these figures up to date. */
 export function createTaskFigures({
@@ -20,7 +21,13 @@ export function createTaskFigures({
     'When a task last started.',
   );
   const next = gauge('dovekeeper_task_next_run_timestamp_seconds', 'When a task runs next.');
+  const stranded = new Gauge({
+    name: 'dovekeeper_stranded_users',
+    help: 'Users who point to a Backend that does not exist, as delete_stale_data counted.',
+    registers: [metrics.registry],
+  });
   return (tasks) => {
+    stranded.set(strandedUsers(tasks) ?? 0);
     // What is not known is not exported: it must not look like what was known last.
     for (const each of [paused, next]) each.reset();
     for (const { task, intervalSecs, isOverdue, ...view } of tasks) {

@@ -23,6 +23,11 @@ export interface TaskBook {
   glance(): Promise<readonly TaskView[]>;
 }
 
+/** Users who point to a Backend that does not exist, as last counted; null: that is not known. */
+export function strandedUsers(tasks: readonly TaskView[]): number | null {
+  return tasks.find(({ task }) => task === 'delete_stale_data')?.outcomes['strandedUsers'] ?? null;
+}
+
 /** The only task that no clock drives: each scrape of /metrics is a run of it. */
 export function isScheduled(task: TaskName): task is Exclude<TaskName, 'scrape_stats'> {
   return task !== 'scrape_stats';

@@ -6,6 +6,7 @@ import cassandra from 'cassandra-driver';
 import type { CassandraConfig } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Metrics } from '../platform/metrics.ts';
+import { clientOptions, READ_TIMEOUT_MS } from './cassandra-options.ts';
 import { INVALID, protocolCodeOf, toCassandraError } from './cassandra-errors.ts';
 import { closeControlConnection } from './close-control-connection.ts';
 import { GatewayError } from './gateway-error.ts';
@@ -38,10 +39,6 @@ export interface WriteMany {
   readonly params: Params;
 }
 
-const { consistencies } = cassandra.types;
-const CONNECT_TIMEOUT_MS = 2000;
-const READ_TIMEOUT_MS = 4000;
-const RECONNECT_AFTER_MS = 500;
 const IN_FLIGHT = 64;
 /** Cassandra warns of batches over more partitions than this. */
 const MOST_PARTITIONS = 10;
@@ -263,27 +260,6 @@ export class CassandraSession {
       throw error;
     }
   }
-}
-
-function clientOptions(config: CassandraConfig): cassandra.ClientOptions {
-  const { policies } = cassandra;
-  return {
-    contactPoints: [...config.servers],
-    localDataCenter: config.localDataCenter,
-    ...(config.credentials === null ? {} : { credentials: config.credentials }),
-    ...(config.isTlsEnabled ? { sslOptions: { rejectUnauthorized: true } } : {}),
-    encoding: { useBigIntAsLong: true },
-    policies: {
-      reconnection: new policies.reconnection.ConstantReconnectionPolicy(RECONNECT_AFTER_MS),
-    },
-    queryOptions: {
-      consistency: consistencies.localQuorum,
-      serialConsistency: consistencies.localSerial,
-      prepare: true,
-      fetchSize: 5000,
-    },
-    socketOptions: { connectTimeout: CONNECT_TIMEOUT_MS, readTimeout: READ_TIMEOUT_MS },
-  };
 }
 
 /** Splits a list into lists of at most `size`. */

@@ -12,6 +12,7 @@ import type { ControllerStore } from './controller-store/controller-store.ts';
 import type { Doveadm } from './doveadm/doveadm.ts';
 import { createDoveadm } from './doveadm/http-doveadm.ts';
 import { createGeodb } from './geodb/cassandra-geodb.ts';
+import { namesWithTables } from './geodb/names.ts';
 import type { Geodb } from './geodb/geodb.ts';
 import { createPrometheus } from './prometheus/http-prometheus.ts';
 import type { Prometheus } from './prometheus/prometheus.ts';
@@ -34,11 +35,12 @@ export interface Gateways {
  * once the neighbour does.
  */
 export function createGateways(config: Config, logger: Logger, metrics: Metrics): Gateways {
+  const { geodbKeyspace, geodbTables } = config.cassandra;
   const session = new CassandraSession(config.cassandra, logger, metrics);
   const cache = createCache(config.redis, logger, metrics);
   const temporal = createTemporal(config.temporal, metrics);
   return {
-    geodb: createGeodb(session, config.cassandra.geodbKeyspace),
+    geodb: createGeodb(session, geodbKeyspace, namesWithTables(geodbTables)),
     store: createControllerStore(session, config.cassandra.keyspace),
     accounts: createAccounts(session, config.cassandra.keyspace),
     doveadm: createDoveadm(config.doveadm, metrics),

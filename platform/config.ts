@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { TaskName } from '../workflows/domain/decision.ts';
 import type { PolicySettings } from '../workflows/domain/policy-settings.ts';
 import { MAX_LOOK_BACK_SECS } from '../workflows/domain/policy-settings.ts';
+import { noticesOf, withFormerNames } from './documented-settings.ts';
 import type { Listen, Setting, SettingName } from './settings.ts';
 import { SETTINGS } from './settings.ts';
 
@@ -10,7 +11,12 @@ export interface CassandraConfig {
   /** Each as host:port. */
   readonly servers: readonly string[];
   readonly localDataCenter: string;
+  /** False: all nodes by turns, whatever their data centre. */
+  readonly isDataCenterAware: boolean;
+  readonly protocolVersion: number;
   readonly geodbKeyspace: string;
+  /** Names of tables of the GeoDB, where they are not ours. */
+  readonly geodbTables: Readonly<Record<string, string>>;
   readonly keyspace: string;
   readonly isTlsEnabled: boolean;
   readonly credentials: { readonly username: string; readonly password: string } | null;
@@ -63,6 +69,8 @@ export interface Config {
   readonly metrics: Listen;
   readonly workflowBundle: string | null;
   readonly log: { readonly level: string };
+  /** What to say at the start about documented settings that do nothing here. */
+  readonly notices: readonly string[];
   readonly policy: PolicySettings;
   /** Seconds between runs. */
   readonly intervals: Readonly<Record<Exclude<TaskName, 'scrape_stats'>, number>>;
@@ -91,15 +99,16 @@ type Nullable = {
 export function readConfig(environment: Environment): Config {
   const problems: string[] = [];
   const values: Record<string, unknown> = {};
+  const known = withFormerNames(environment, problems);
   for (const [name, setting] of Object.entries(SETTINGS)) {
-    values[name] = readSetting(name, setting, environment, problems);
+    values[name] = readSetting(name, setting, known, problems);
   }
   if (problems.length > 0) throw new ConfigError(problems);
   // Without a problem, what has a default or is required has a value.
   const config = toConfig(values as Values, values as Nullable);
   problems.push(...crossCheck(config.policy, values as Nullable));
   if (problems.length > 0) throw new ConfigError(problems);
-  return config;
+  return { ...config, notices: noticesOf(environment) };
 }
 
 function readSetting(
@@ -141,7 +150,7 @@ function readText(
   }
 }
 
-function toConfig(values: Values, nullable: Nullable): Config {
+function toConfig(values: Values, nullable: Nullable): Omit<Config, 'notices'> {
   const { CASSANDRA_USERNAME: username, CASSANDRA_PASSWORD: password } = nullable;
   return {
     site: values.CLUSTER_SITE,
@@ -150,7 +159,10 @@ function toConfig(values: Values, nullable: Nullable): Config {
         /:\d+$/.test(server) ? server : `${server}:${values.CASSANDRA_PORT}`,
       ),
       localDataCenter: values.CASSANDRA_LOCAL_DC,
+      isDataCenterAware: values.CASSANDRA_LOAD_BALANCING_POLICY === 'DCAwareRoundRobin',
+      protocolVersion: values.CASSANDRA_PROTOCOL_VERSION,
       geodbKeyspace: values.CASSANDRA_GEODB_KEYSPACE,
+      geodbTables: values.CASSANDRA_GEODB_TABLES,
       keyspace: values.CASSANDRA_KEYSPACE,
       isTlsEnabled: values.CASSANDRA_TLS_ENABLED,
       credentials: username !== null && password !== null ? { username, password } : null,

@@ -112,13 +112,24 @@ export const list = z.string().transform((value) =>
     .filter((part) => part !== ''),
 );
 
+const pairsOf = (parts: readonly string[]): Readonly<Record<string, string>> =>
+  Object.fromEntries(parts.map((part) => part.split('=') as [string, string]));
+
+const GEODB_TABLE =
+  /^(sites|backends|users|site_reachability|cluster_settings|force_moves|site_controller)=[A-Za-z]\w{0,47}$/;
+
+export const tables = list
+  .refine(
+    (parts) => parts.every((part) => GEODB_TABLE.test(part)),
+    'must be table=name,table=name with tables that the GeoDB has',
+  )
+  .transform(pairsOf);
+
 export const addresses = list
   .refine(
     (parts) => parts.every((part) => /^[^=\s]+=[^=\s]+$/.test(part)),
     'must be name=address,name=address',
   )
-  .transform((parts): Readonly<Record<string, string>> =>
-    Object.fromEntries(parts.map((part) => part.split('=') as [string, string])),
-  );
+  .transform(pairsOf);
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;

@@ -21,6 +21,7 @@ import {
   score,
   secs,
   selector,
+  tables,
   text,
   url,
   word,
@@ -39,10 +40,34 @@ export const SETTINGS = {
     default: 'localhost',
   }),
   CASSANDRA_PORT: define(port, 'CQL port of contact points that name none', { default: '9042' }),
-  CASSANDRA_LOCAL_DC: define(text, 'local data centre', { default: 'datacenter1' }),
+  CASSANDRA_LOCAL_DC: define(text, 'local data centre; CASSANDRA_SITE is its older name', {
+    default: 'datacenter1',
+  }),
+  CASSANDRA_LOAD_BALANCING_POLICY: define(
+    z.enum(['RoundRobin', 'DCAwareRoundRobin'], 'must be RoundRobin or DCAwareRoundRobin'),
+    'which nodes are asked: those of the local data centre, or all by turns',
+    { default: 'DCAwareRoundRobin' },
+  ),
+  CASSANDRA_PROTOCOL_VERSION: define(
+    z
+      .enum(['3', '4'], 'must be 3 or 4: the driver knows no newer one')
+      .transform((version) => Number(version)),
+    'highest version of the native protocol that is spoken',
+    { default: '4' },
+  ),
+  CASSANDRA_USED_HOSTS_PER_REMOTE_DC: define(
+    count,
+    'no effect: LOCAL_QUORUM is never served by another data centre',
+    { default: '0' },
+  ),
   CASSANDRA_GEODB_KEYSPACE: define(keyspaceName, 'keyspace of the GeoDB', {
     default: 'd8s_cluster',
   }),
+  CASSANDRA_GEODB_TABLES: define(
+    tables,
+    'tables of the GeoDB that have other names: users=my_users,...; columns: gateways/geodb/names.ts',
+    { default: '' },
+  ),
   CASSANDRA_KEYSPACE: define(keyspaceName, 'our own keyspace', { default: 'dovekeeper' }),
   CASSANDRA_TLS_ENABLED: define(flag, 'TLS to Cassandra', { default: 'false' }),
   CASSANDRA_USERNAME: define(text, 'user of Cassandra; none: no authentication', {

@@ -19,6 +19,7 @@ const RHYTHM_CHECK_MS = 60_000;
 async function main(): Promise<void> {
   const config = readConfig(process.env);
   const logger = createLogger({ level: config.log.level, role: 'worker', site: config.site });
+  for (const notice of config.notices) logger.warn(notice);
   const shutdown = createShutdown(logger, { deadlineMs: SHUTDOWN_DEADLINE_MS });
   const metrics = createMetrics();
   installRuntime(logger);

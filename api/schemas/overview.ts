@@ -76,6 +76,10 @@ export const OverviewView = z
       .readonly()
       .openapi({ description: 'Without a success for three intervals, and not paused.' }),
     pausedTasks: z.array(z.string()).readonly(),
+    strandedUsers: z.int().nullable().openapi({
+      description:
+        'Users who point to a Backend that does not exist, as delete_stale_data counted; null: not counted yet. Never deleted.',
+    }),
     dependencies: DependenciesView,
   })
   .openapi('Overview');

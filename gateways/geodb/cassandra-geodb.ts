@@ -6,18 +6,24 @@ import type { CassandraSession, Row } from '../cassandra-session.ts';
 import { msOf, numberOf, requiredText, textOf } from '../cassandra-values.ts';
 import { featureMethods } from './features.ts';
 import type { Geodb } from './geodb.ts';
+import { GEODB_NAMES, type GeodbNames } from './names.ts';
 import { ownerMethods } from './owners.ts';
 import { referenceMethods } from './references.ts';
 import { createStatements } from './statements.ts';
 import type { GeodbStatements } from './statements.ts';
 import { userMethods } from './users.ts';
 
-export function createGeodb(session: CassandraSession, keyspace: string): Geodb {
-  const statements = createStatements(keyspace);
+/** @param names of tables and columns, where they are not ours */
+export function createGeodb(
+  session: CassandraSession,
+  keyspace: string,
+  names: GeodbNames = GEODB_NAMES,
+): Geodb {
+  const statements = createStatements(keyspace, names);
   return {
     ...clusterMethods(session, statements),
     ...featureMethods(session, statements),
-    ...userMethods(session, statements, keyspace),
+    ...userMethods(session, statements, { keyspace, ...names.users }),
     ...referenceMethods(session, statements),
     ...ownerMethods(session, statements),
     ping: async () => {

@@ -13,9 +13,10 @@ import { untilPossible } from '../until-possible.ts';
 export async function initGeodb(config: Pick<Config, 'cassandra'>, logger: Logger): Promise<void> {
   const session = new CassandraSession(config.cassandra, logger, createMetrics());
   try {
-    const { geodbKeyspace: keyspace } = config.cassandra;
+    const { geodbKeyspace: keyspace, geodbTables } = config.cassandra;
     await createKeyspace(session, keyspace, config.cassandra.localDataCenter);
-    for (const cql of await readSchema(keyspace)) await session.executeSchema('initGeodb', cql);
+    for (const cql of await readSchema(keyspace, geodbTables))
+      await session.executeSchema('initGeodb', cql);
     logger.info({ keyspace }, 'the GeoDB is there');
   } finally {
     await session.close();
@@ -23,7 +24,12 @@ export async function initGeodb(config: Pick<Config, 'cassandra'>, logger: Logge
 }
 
 /** The schema names its tables without a keyspace: it is put before each. */
-async function readSchema(keyspace: string): Promise<string[]> {
+async function readSchema(
+  keyspace: string,
+  tables: Readonly<Record<string, string>>,
+): Promise<string[]> {
+  const put = (_all: string, begin: string, table: string): string =>
+    `${begin}${keyspace}.${tables[table] ?? table}`;
   const text = await readFile(new URL('schema.cql', import.meta.url), 'utf8');
   return text
     .replaceAll(/^--.*$/gm, '')
@@ -32,8 +38,8 @@ async function readSchema(keyspace: string): Promise<string[]> {
     .filter((cql) => cql !== '')
     .map((cql) =>
       cql
-        .replace(/^(CREATE TABLE IF NOT EXISTS )/, `$1${keyspace}.`)
-        .replace(/^(CREATE CUSTOM INDEX IF NOT EXISTS \w+ ON )/, `$1${keyspace}.`),
+        .replace(/^(CREATE TABLE IF NOT EXISTS )(\w+)/, put)
+        .replace(/^(CREATE CUSTOM INDEX IF NOT EXISTS \w+ ON )(\w+)/, put),
     );
 }
 

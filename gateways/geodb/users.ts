@@ -4,7 +4,6 @@ import { inGroups, type CassandraSession, type Row } from '../cassandra-session.
 import { msOf, numberOf, requiredText, textOf, toBigint } from '../cassandra-values.ts';
 import { GatewayError } from '../gateway-error.ts';
 import type { ForcedHome, Geodb, UserPage } from './geodb.ts';
-import { GEODB_NAMES } from './names.ts';
 import type { GeodbStatements } from './statements.ts';
 import { HIGHEST_TOKEN, LOWEST_TOKEN } from './statements.ts';
 
@@ -28,12 +27,19 @@ const SCAN_RANGES = 4n;
 const SCAN_TIMEOUT_MS = 20_000;
 const INDEX_KNOWN_FOR_MS = 60_000;
 
+/** Where users stand, for the look-up of its index. */
+interface UserTable {
+  readonly keyspace: string;
+  readonly table: string;
+  readonly backendId: string;
+}
+
 export function userMethods(
   session: CassandraSession,
   statements: GeodbStatements,
-  keyspace: string,
+  where: UserTable,
 ): UserMethods {
-  const hasHomeIndex = createHomeIndexCheck(session, statements, keyspace);
+  const hasHomeIndex = createHomeIndexCheck(session, statements, where);
 
   const readUser = async (username: string): Promise<UserHomeWithWriteTime | null> => {
     const row = await session.readOne('readUser', statements.readUser, [username]);
@@ -89,9 +95,8 @@ export function userMethods(
 function createHomeIndexCheck(
   session: CassandraSession,
   statements: GeodbStatements,
-  keyspace: string,
+  { keyspace, table, backendId }: UserTable,
 ): () => Promise<boolean> {
-  const { table, backendId } = GEODB_NAMES.users;
   let known: { hasIndex: boolean; untilMs: number } | undefined;
   return async () => {
     if (known !== undefined && known.untilMs > Date.now()) return known.hasIndex;

@@ -321,6 +321,22 @@ describe('tasks', () => {
     expect(await get('/overview')).toMatchObject({ overdueTasks: ['check_backend_health'] });
   });
 
+  it('report users who point to a Backend that does not exist', async () => {
+    expect(await get('/overview')).toMatchObject({ strandedUsers: null });
+    await world.dependencies.store.saveTaskRun({
+      siteName: SITE,
+      task: 'delete_stale_data',
+      lastStartedAtMs: Date.now(),
+      lastSucceededAtMs: Date.now(),
+      lastDurationMs: 1,
+      lastError: null,
+      lastErrorAtMs: null,
+      failingSinceMs: null,
+      outcomes: { deleted: 0, strandedUsers: 7 },
+    });
+    expect(await get('/overview')).toMatchObject({ strandedUsers: 7 });
+  });
+
   it('are late as well where they never succeeded, or never ran', async () => {
     const { store } = world.dependencies;
     let aheadMs = 0;

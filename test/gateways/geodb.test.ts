@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createGeodb } from '../../gateways/geodb/cassandra-geodb.ts';
 import type { Geodb } from '../../gateways/geodb/geodb.ts';
 import { initGeodb } from '../../gateways/geodb/init.ts';
+import { namesWithTables } from '../../gateways/geodb/names.ts';
 import type { CassandraSession } from '../../gateways/cassandra-session.ts';
 import { GLOBAL_TARGET } from '../../workflows/domain/feature-flag.ts';
 import { cql, dropAndClose, logger, openSession, rigConfig } from './gateway-rig.ts';
@@ -173,5 +174,33 @@ describe('geodb: who owns a site', () => {
       ['a', 'b', 'c'].map((owner) => geodb.claim('west', `${owner}/default`)),
     );
     expect(new Set(claims.map(({ epoch }) => epoch)).size).toBe(3);
+  });
+});
+
+describe('geodb: tables that have other names', () => {
+  it('are made, read and written under the names of CASSANDRA_GEODB_TABLES', async () => {
+    const renamed = rigConfig({
+      CASSANDRA_GEODB_TABLES: 'sites=palomar_sites,users=palomar_users,cluster_settings=settings',
+    });
+    const { geodbKeyspace: own, geodbTables } = renamed.cassandra;
+    await initGeodb(renamed, logger);
+    const ownSession = openSession(renamed);
+    const named = createGeodb(ownSession, own, namesWithTables(geodbTables));
+    const insert = (table: string, text: string, params: unknown[]) =>
+      ownSession.write('test', cql(own, table, text), params);
+    const values = '(id, name, status) VALUES (?, ?, ?)';
+    await insert('palomar_sites', `INSERT INTO {ks}.palomar_sites ${values}`, [
+      siteId,
+      'north',
+      'online',
+    ]);
+    const user = 'INSERT INTO {ks}.palomar_users (username, backend_id) VALUES (?, ?)';
+    await insert('palomar_users', user, ['ann', full]);
+    expect(await named.readSites()).toMatchObject([{ name: 'north' }]);
+    expect(await named.countUsers(full)).toBe(1);
+    const flag = { level: 'site', targetId: siteId, feature: 'MetricsExport' } as const;
+    await named.writeFeature({ ...flag, state: 'dryRun' });
+    expect(await named.readFeatureRows()).toEqual([{ ...flag, state: 'dryRun' }]);
+    await dropAndClose(ownSession, own);
   });
 });

@@ -75,6 +75,56 @@ describe('config', () => {
     expect(problems).toHaveLength(3);
   });
 
+  it('accepts the documented settings of Cassandra, each with its effect', () => {
+    const byDefault = readConfig(site).cassandra;
+    expect(byDefault).toMatchObject({ isDataCenterAware: true, protocolVersion: 4 });
+    const { cassandra } = readConfig({
+      ...site,
+      CASSANDRA_LOAD_BALANCING_POLICY: 'RoundRobin',
+      CASSANDRA_PROTOCOL_VERSION: '3',
+      CASSANDRA_GEODB_TABLES: 'users=palomar_users,backends=palomar_backends',
+    });
+    expect(cassandra).toMatchObject({
+      isDataCenterAware: false,
+      protocolVersion: 3,
+      geodbTables: { users: 'palomar_users', backends: 'palomar_backends' },
+    });
+    for (const [name, value] of [
+      ['CASSANDRA_LOAD_BALANCING_POLICY', 'Random'],
+      ['CASSANDRA_PROTOCOL_VERSION', '5'],
+      ['CASSANDRA_GEODB_TABLES', 'users;drop'],
+    ] as const) {
+      expect(problemsOf({ ...site, [name]: value })).toEqual([expect.stringContaining(name)]);
+    }
+  });
+
+  it('takes a former name for the newer one, and refuses two that differ', () => {
+    const former = readConfig({ ...site, CASSANDRA_SITE: 'helsinki' });
+    expect(former.cassandra.localDataCenter).toBe('helsinki');
+    expect(former.notices).toEqual([expect.stringContaining('CASSANDRA_LOCAL_DC')]);
+    const both = { CASSANDRA_SITE: 'helsinki', CASSANDRA_LOCAL_DC: 'turku' };
+    expect(problemsOf({ ...site, ...both })).toEqual([expect.stringContaining('they differ')]);
+  });
+
+  it('says at the start which documented settings have no effect, and why', () => {
+    expect(readConfig(site).notices).toEqual([]);
+    const { notices } = readConfig({
+      ...site,
+      CELERY_BROKER_URL: 'redis://redis/0',
+      GROUP_BALANCE_ENABLED: 'true',
+      CASSANDRA_USED_HOSTS_PER_REMOTE_DC: '2',
+      CASSANDRA_KEYSPACE: 'd8s_cluster',
+    });
+    for (const name of [
+      'CELERY_BROKER_URL',
+      'GROUP_BALANCE_ENABLED',
+      'CASSANDRA_USED_HOSTS_PER_REMOTE_DC',
+      'CASSANDRA_KEYSPACE',
+    ]) {
+      expect(notices.filter((notice) => notice.startsWith(name))).toHaveLength(1);
+    }
+  });
+
   it('takes an empty value for none', () => {
     expect(readConfig({ ...site, HOST_FAILURE_RATIO: '' }).policy.failureRatio).toBe(0.1);
   });

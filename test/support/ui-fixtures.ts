@@ -332,6 +332,7 @@ export function overview(scenario: Scenario, nowMs: number, isPaused: boolean): 
     },
     overdueTasks: [],
     pausedTasks: [],
+    strandedUsers: 0,
     dependencies: {
       cassandra: { ok: true },
       temporal: { ok: true },

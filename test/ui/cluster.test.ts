@@ -84,10 +84,12 @@ describe('tasks that do not run', () => {
       ...calm,
       overdueTasks: ['check_backend_health'],
       pausedTasks: ['rebalance_sites'],
+      strandedUsers: 3,
     });
     expect(found.filter(({ tone }) => tone === 'warn').map(({ title }) => title)).toEqual([
       'check_backend_health is late.',
       'rebalance_sites is paused.',
+      '3 Users point to a Backend that does not exist.',
     ]);
   });
 });

@@ -882,6 +882,8 @@ export interface components {
             /** @description Without a success for three intervals, and not paused. */
             overdueTasks: string[];
             pausedTasks: string[];
+            /** @description Users who point to a Backend that does not exist, as delete_stale_data counted; null: not counted yet. Never deleted. */
+            strandedUsers: number | null;
             dependencies: components["schemas"]["Dependencies"];
         };
         Site: {

@@ -34,6 +34,7 @@ export function conditionsOf(overview: Overview): readonly Condition[] {
     ...unreachable(overview),
     ...overdue(overview),
     ...pausedTasks(overview),
+    ...stranded(overview),
     ...foreignMoves(overview),
     ...features(overview),
   ].sort((a, b) => ORDER.indexOf(a.tone) - ORDER.indexOf(b.tone));
@@ -169,6 +170,20 @@ function overdue({ overdueTasks, automation: { state } }: Overview): Condition[]
       glyph: 'clock',
       title: `${listed(overdueTasks)} ${overdueTasks.length === 1 ? 'is' : 'are'} late.`,
       text: 'No success for three intervals.',
+      link: { label: 'View Tasks', href: '/tasks' },
+    }),
+  ];
+}
+
+function stranded({ strandedUsers }: Overview): Condition[] {
+  if (strandedUsers === null || strandedUsers === 0) return [];
+  return [
+    condition({
+      id: 'stranded',
+      tone: 'warn',
+      glyph: 'user',
+      title: `${counted(strandedUsers, 'User')} ${strandedUsers === 1 ? 'points' : 'point'} to a Backend that does not exist.`,
+      text: 'Counted by delete_stale_data; never deleted. Give them a home, or bring the Backend back.',
       link: { label: 'View Tasks', href: '/tasks' },
     }),
   ];
