@@ -186,4 +186,33 @@ describe('a source that takes no list of users', () => {
     expect(ledger.every(({ reason }) => reason === 'CountFallback')).toBe(true);
     expect(asked.get('dies')).toEqual([5]);
   });
+
+  it('is not asked about named users: they are forced by name, and whoever has left is skipped', async () => {
+    const homes = Object.entries(await rig.homes()).filter(([user]) => user.startsWith('counts-'));
+    const usersAt = (isThere: boolean): string[] =>
+      homes.filter(([, home]) => (home === 'counts') === isThere).map(([user]) => user);
+    const [left = ''] = usersAt(false);
+    const staying = usersAt(true).slice(0, 2);
+    const selectionId = crypto.randomUUID();
+    const targetId = rig.backendId('good2');
+    await rig.store.saveSelectedUsers(
+      selectionId,
+      [...staying, left, 'nobody'].map((username) => ({ username, targetId })),
+    );
+    const before = asked.get('counts')?.length;
+    const operation = await move('counts', { selectionId, targetIds: [targetId], maxUsers: 4 });
+    const ledger = await ledgerOf(operation);
+    const reasons = Object.fromEntries(ledger.map(({ username, reason }) => [username, reason]));
+    const isThere = (await rig.geodb.readUser(left))?.backendId === targetId;
+    expect(reasons).toEqual({
+      ...Object.fromEntries(staying.map((user) => [user, 'Forced'])),
+      [left]: isThere ? 'AlreadyOnTarget' : 'MovedElsewhere',
+      nobody: 'UserGone',
+    });
+    expect(operation).toMatchObject({
+      state: 'done',
+      counts: { planned: 4, confirmed: 2, skipped: 2, failed: 0, remaining: 0 },
+    });
+    expect(asked.get('counts')?.length).toBe(before);
+  });
 });

@@ -192,10 +192,68 @@ describe('a Backend', () => {
     expect(complaints).toEqual([]);
   });
 
+  it('gives a share of its users away after the plan for that share was shown', async () => {
+    const { page, complaints } = await signIn();
+    await page.goto(`${browser.url}/backends/north-mail1`);
+    await page.getByRole('button', { name: 'Batch move…' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByRole('button', { name: 'Batch move: move 5 Users' }).waitFor();
+    await dialog.getByLabel('Share of the Users').fill('40');
+    await dialog.getByText('Make the plan for this share.').waitFor();
+    await dialog.getByRole('button', { name: 'Make the plan' }).click();
+    const apply = dialog.getByRole('button', { name: 'Batch move: move 10 Users' });
+    await apply.waitFor();
+    expect(await apply.isDisabled()).toBe(true);
+    await dialog.getByLabel('Reason (required)').fill('disk replacement');
+    await apply.click();
+    await page.waitForURL(/\/operations\//);
+    expect(world.played.requests).toMatchObject([
+      { kind: 'batchMove', maxUsers: 10, reason: 'disk replacement' },
+    ]);
+    expect(complaints).toEqual([]);
+  });
+
+  it('shows moves that somebody else began, and a hold that can be released', async () => {
+    const { store } = world.dependencies;
+    const sources = [{ sourceId: backendIdOf(3), users: 7, oldestSeenAtMs: Date.now() - 300_000 }];
+    const scan = { scannedAtMs: Date.now(), tookMs: 1, isPartial: false, sources };
+    await store.saveForeignMoveScan(SITE, scan);
+    const operatorHoldUntilMs = Date.now() + 3_600_000;
+    await store.updateBackendMemory(SITE, { backendId: backendIdOf(3), operatorHoldUntilMs });
+    const { page } = await signIn();
+    await page.goto(`${browser.url}/backends/north-mail3`);
+    await page.locator('[data-condition="foreign-moves"]').getByText('7 Users').waitFor();
+    await page.getByText("moving off on somebody else's request").waitFor();
+    await page.getByRole('button', { name: 'Release the hold…' }).click();
+    await page.getByRole('dialog').getByLabel('Reason (required)').fill('fixed');
+    await page.getByRole('dialog').getByRole('button', { name: 'Release' }).click();
+    await page.getByText('automation held off').waitFor({ state: 'detached' });
+    await store.saveForeignMoveScan(SITE, { ...scan, sources: [] });
+  });
+
   it('that does not exist is said to be unknown', async () => {
     const { page } = await signIn();
     await page.goto(`${browser.url}/backends/north-mail9`);
     await page.getByText('No Backend is called north-mail9').waitFor();
+  });
+});
+
+describe('a user', () => {
+  it('is moved to the Backend that was chosen, with a reason', async () => {
+    const { page, complaints } = await signIn();
+    await page.goto(`${browser.url}/users/${encodeURIComponent('user1@example.org')}`);
+    await page.getByRole('button', { name: 'Move…' }).click();
+    const dialog = page.getByRole('dialog');
+    const confirm = dialog.getByRole('button', { name: 'Move 1 User' });
+    await dialog.getByLabel('Reason (required)').fill('asked for it');
+    expect(await confirm.isDisabled()).toBe(true);
+    await dialog.getByLabel('To Backend').selectOption('north-mail3');
+    await confirm.click();
+    await page.waitForURL(/\/operations\//);
+    expect(world.played.requests).toMatchObject([
+      { maxUsers: 1, targetIds: [backendIdOf(3)], reason: 'asked for it' },
+    ]);
+    expect(complaints).toEqual([]);
   });
 });
 
