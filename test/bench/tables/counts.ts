@@ -117,7 +117,7 @@ async function measure(bench: Bench, prometheus: BenchPrometheus): Promise<Measu
       row('raw samples, all of the look-back', whole, 'its first read'),
       row(`${queries.length} counts in PromQL`, asked, 'for each counter and look-back'),
       [
-        '24 recording rules',
+        `${queries.length} recording rules`,
         String(Math.round(recorded)),
         '-',
         '-',
