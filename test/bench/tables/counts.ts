@@ -115,9 +115,9 @@ async function measure(bench: Bench, prometheus: BenchPrometheus): Promise<Measu
     rows: [
       row('raw samples, only the new ones', added, 'what the product does'),
       row('raw samples, all of the look-back', whole, 'its first read'),
-      row('24 counts in PromQL', asked, 'for each counter and look-back'),
+      row(`${queries.length} counts in PromQL`, asked, 'for each counter and look-back'),
       [
-        '24 recording rules',
+        `${queries.length} recording rules`,
         String(Math.round(recorded)),
         '-',
         '-',
