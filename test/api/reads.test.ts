@@ -220,11 +220,14 @@ describe('operations', () => {
       state: number === 0 ? ('failed' as const) : ('confirmed' as const),
       reason: null,
       attempts: 1,
-      moveTimestampMicros: null,
+      moveTimestampMicros: Date.now() * 1000,
       isForced: false,
       sentAtMs: null,
       endedAtMs: null,
     }));
+    await store.saveLedgerRows(
+      rows.map((row) => ({ ...row, state: 'planned', attempts: 0, moveTimestampMicros: null })),
+    );
     await store.saveLedgerRows(rows);
     expect(await get('/operations/01L/moves?state=failed')).toMatchObject({
       moves: [{ username: 'ledger0', targetHost: 'north-mail2' }],

@@ -90,7 +90,7 @@ describe('doveadm: a real Dovecot', () => {
 
   it('cannot find a host that has no address', async () => {
     expect(await failureOf(doveadm.who('no-such-host.invalid'))).toMatchObject({
-      code: 'Unreachable',
+      code: 'NameNotResolved',
       isTemporary: true,
       subject: 'no-such-host.invalid',
     });
