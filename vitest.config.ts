@@ -24,6 +24,7 @@ export default defineConfig({
       node('simulation', 120_000),
       node('replay', 60_000),
       node('workflows', 60_000, { serial: true }),
+      node('crash', 600_000, { serial: true }),
       node('gateways', 60_000, { serial: true }),
       node('api', 60_000, { serial: true }),
       node('ui', 120_000, { serial: true }),
