@@ -91,6 +91,7 @@ export async function takeUp(context: ActivityContext, input: PlanRoundInput): P
     planned: 0,
     nextChunk: input.firstChunk,
   };
+  const noted = await readNoted(context, input);
   while (progress.planned < input.users) {
     // Chunks that are written side by side may be there without those before them.
     const numbers = Array.from(
@@ -111,7 +112,35 @@ export async function takeUp(context: ActivityContext, input: PlanRoundInput): P
       progress.rule = reduceQuota(progress.rule, targetId, rows.length);
     }
   }
+  const written = new Set(progress.chunks.map(({ chunk }) => chunk));
+  await dropNotes(
+    context,
+    input,
+    noted.filter((chunk) => !written.has(chunk)),
+  );
   return progress;
+}
+
+/** Chunks of this and later rounds that an earlier try had noted as on their way to be sent. */
+async function readNoted(
+  { store, config }: ActivityContext,
+  { operationId, firstChunk }: PlanRoundInput,
+): Promise<number[]> {
+  const notes = await store.readChunksInFlight(config.site);
+  return notes
+    .filter((note) => note.operationId === operationId && note.chunk >= firstChunk)
+    .map(({ chunk }) => chunk);
+}
+
+/** They never came into the ledger, and this try may number its chunks otherwise: nobody would end them. */
+async function dropNotes(
+  { store, config }: ActivityContext,
+  { operationId, sourceId }: PlanRoundInput,
+  chunks: readonly number[],
+): Promise<void> {
+  await Promise.all(
+    chunks.map((chunk) => store.removeChunkInFlight(config.site, sourceId, operationId, chunk)),
+  );
 }
 
 function addChunk(progress: Progress, planned: PlannedChunk): void {

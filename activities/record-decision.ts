@@ -157,14 +157,17 @@ function fieldsOf(decision: RecordedDecision): Record<string, unknown> {
   return { ...what, decisionId, snapshotId };
 }
 
+/** The runs that everybody sees are those of the owner. */
 async function recordTaskRun(context: ActivityContext, run: TaskRunReport): Promise<void> {
+  const outcome = run.error === null ? 'success' : 'failure';
+  context.metrics.observeTask(run.task, outcome, run.endedAtMs - run.startedAtMs, run.outcomes);
+  if (run.error !== null) context.logger.warn({ task: run.task, error: run.error }, 'task failed');
+  if ((await readClaim(context)).isOurs) await saveTaskRun(context, run);
+}
+
+async function saveTaskRun(context: ActivityContext, run: TaskRunReport): Promise<void> {
   const siteName = context.config.site;
   const hasSucceeded = run.error === null;
-  const outcome = hasSucceeded ? 'success' : 'failure';
-  context.metrics.observeTask(run.task, outcome, run.endedAtMs - run.startedAtMs, run.outcomes);
-  if (!hasSucceeded) context.logger.warn({ task: run.task, error: run.error }, 'task failed');
-  // The runs that everybody sees are those of the owner.
-  if (!(await readClaim(context)).isOurs) return;
   const former = (await context.store.readTaskRuns(siteName)).find(
     (each) => each.task === run.task,
   );
