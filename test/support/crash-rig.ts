@@ -19,6 +19,7 @@ import {
   errorAnswer,
   okAnswer,
   startRawDoveadm,
+  type RawDoveadm,
   type DoveadmCall,
   type Reply,
 } from './raw-doveadm.ts';
@@ -42,6 +43,10 @@ export interface SiteOptions {
   /** No host of the site changes a status: the controller has to do that itself. */
   readonly refusesStatus?: boolean;
   readonly hasSessions?: boolean;
+  /** Batch moves are by count: the source chooses the users. */
+  readonly takesNoList?: boolean;
+  /** Somebody else has begun to move them: the first to a target, the others to nowhere. */
+  readonly areMoving?: boolean;
   /** Told before a source carries out its first batch move. */
   readonly onFirstBatch?: (sourceHost: string) => Promise<void>;
 }
@@ -94,13 +99,15 @@ export async function openCrashRig(): Promise<CrashRig> {
   const connection = await NativeConnection.connect({ address: rig.config.temporal.address });
   const logs = mkdtempSync(join(process.env['DK_TEST_STATE'] ?? tmpdir(), 'crash-'));
   const sites = new Map<string, PlayedSite>();
-  const play = createPlayer(rig, sites);
-  const doveadm = await startRawDoveadm({ host: rig.at(1), port: DOVEADM_PORT }, play);
+  const listen = (byte: number, list: 'whole' | 'counting'): Promise<RawDoveadm> =>
+    startRawDoveadm({ host: rig.at(byte), port: DOVEADM_PORT }, createPlayer(rig, sites, list));
+  const servers = [await listen(1, 'whole'), await listen(2, 'counting')];
   return {
     rig,
     addSite: (sources, options) => addSite({ rig, connection, logs, sites }, sources, options),
     close: async () => {
-      await Promise.all([rig.close(), doveadm.close()]);
+      await rig.close();
+      await Promise.all(servers.map((server) => server.close()));
       await connection.close();
     },
   };
@@ -133,7 +140,7 @@ async function addSite(
       usernames,
     };
   });
-  const hosts = await insertSite(rig, name, sources);
+  const hosts = await insertSite(rig, name, sources, options);
   const sessions = new Set(
     options.hasSessions === true ? sources.flatMap(({ usernames }) => usernames) : [],
   );
@@ -144,7 +151,9 @@ async function addSite(
   const settings = {
     CLUSTER_SITE: name,
     PROXY_HOSTS: PROXY,
-    HOST_ADDRESSES: [...hosts, PROXY].map((host) => `${host}=${rig.at(1)}`).join(','),
+    HOST_ADDRESSES: [...hosts, PROXY]
+      .map((host) => `${host}=${rig.at(options.takesNoList === true ? 2 : 1)}`)
+      .join(','),
     ...options.settings,
   };
   return {
@@ -177,6 +186,7 @@ async function insertSite(
   rig: ControllerRig,
   name: string,
   sources: readonly CrashSource[],
+  { areMoving }: SiteOptions,
 ): Promise<string[]> {
   const siteId = randomUUID();
   const site = [siteId, name, 'online'];
@@ -189,8 +199,13 @@ async function insertSite(
     'INSERT INTO {geodb}.backends (id, site_id, host, status, load_factor) VALUES (?, ?, ?, ?, 100)';
   for (const { host, id } of hosts) await rig.cql(backend, [id, siteId, host, 'online']);
   const user = 'INSERT INTO {geodb}.users (username, backend_id) VALUES (?, ?)';
-  for (const { usernames, sourceId } of sources) {
+  const moving =
+    "UPDATE {geodb}.users SET moving = 'somebody', alt_backend_id = ? WHERE username = ?";
+  for (const { usernames, sourceId, targetIds } of sources) {
     await Promise.all(usernames.map((username) => rig.cql(user, [username, sourceId])));
+    for (const [index, username] of areMoving === true ? usernames.entries() : []) {
+      await rig.cql(moving, [index === 0 ? targetIds[0] : randomUUID(), username]);
+    }
   }
   return hosts.map(({ host }) => host);
 }
@@ -217,7 +232,11 @@ async function startSurvivor(
 }
 
 /** One doveadm for all hosts of all sites: users and hosts bear the name of their site. */
-function createPlayer(rig: ControllerRig, sites: ReadonlyMap<string, PlayedSite>) {
+function createPlayer(
+  rig: ControllerRig,
+  sites: ReadonlyMap<string, PlayedSite>,
+  list: 'whole' | 'counting',
+) {
   const siteOf = (name: string): PlayedSite | undefined =>
     sites.get(name.split('-').slice(0, 2).join('-'));
   const moving = new Map<string, Promise<void>>();
@@ -228,17 +247,22 @@ function createPlayer(rig: ControllerRig, sites: ReadonlyMap<string, PlayedSite>
     return turn;
   };
   const batchMove = async ({ parameters }: DoveadmCall): Promise<void> => {
-    const users = parameters['user'] as string[];
-    const site = siteOf(users[0] ?? '');
-    if (site === undefined) throw new Error('a batch move of nobody that is known');
-    const sourceHost = (users[0] ?? '').replace(/-user\d+$/, '');
+    const sourceHost = String(parameters['destHost']).replace(/-target\d+$/, '');
+    const site = siteOf(sourceHost);
+    if (site === undefined) throw new Error('a batch move off nobody that is known');
     if (!site.batchesSeen.has(sourceHost)) {
       site.batchesSeen.add(sourceHost);
       await site.onFirstBatch?.(sourceHost);
     }
     const backends = await rig.geodb.readBackends();
-    const to = backends.find(({ host }) => host === parameters['destHost'])?.id ?? '';
-    const timestampMicros = Number(parameters['moveTimestamp']) + 1;
+    const idOf = (wanted: unknown): string =>
+      backends.find(({ host }) => host === wanted)?.id ?? '';
+    const to = idOf(parameters['destHost']);
+    const limit = Number(parameters['maxUsers'] ?? 1);
+    const page = await rig.geodb.pageUsers(idOf(sourceHost), { limit, cursor: null });
+    const chosen = page.users.map(({ username }) => username);
+    const users = (parameters['user'] as string[] | undefined) ?? chosen;
+    const timestampMicros = Number(parameters['moveTimestamp'] ?? Date.now() * 1000) + 1;
     const moved = users.map((user) =>
       moveInTurn(user, () => moveUser(rig, site, { user, to, timestampMicros })),
     );
@@ -258,7 +282,7 @@ function createPlayer(rig: ControllerRig, sites: ReadonlyMap<string, PlayedSite>
   const loggedIn = (): string[] => [...sites.values()].flatMap(({ sessions }) => [...sessions]);
   return async (call: DoveadmCall): Promise<Reply> => {
     const { method, command, parameters, tag } = call;
-    if (method === 'GET') return COMMAND_LISTS.whole;
+    if (method === 'GET') return COMMAND_LISTS[list];
     switch (command) {
       case 'clusterUserBatchMove':
         await batchMove(call);

@@ -8,7 +8,7 @@ import type { Operation } from '../../workflows/domain/operation.ts';
 import type { ChunkInFlight, LedgerRow } from '../../workflows/domain/user-move.ts';
 
 /** Whatever is called otherwise changes something. */
-const READS = /^(read|list|page|count|is|who$|ping$|subscribe$|close$)/;
+const READS = /^(read|list|page|count|is|find|who$|ping$|subscribe$|close$)/;
 const SYSTEMS = ['geodb', 'store', 'doveadm', 'cache', 'temporal', 'prometheus'] as const;
 type System = (typeof SYSTEMS)[number];
 
