@@ -12,6 +12,7 @@ import {
 } from './faults.ts';
 import { controllerEnvironment, findProductNode, hostsOf, ROOT_DIR } from './hosts.mjs';
 import { LabError, orderParts, readParts } from './lab-control.ts';
+import { delayLookups, LATEST_MS } from './late-lookups.ts';
 import { readLabSettings, type LabSettings } from './lab-settings.ts';
 import { printLabStatus, readLabStatus } from './lab-status.ts';
 import { placeUsers } from './place-users.ts';
@@ -30,6 +31,7 @@ const USAGE = `npm run lab -- <verb>
   load [--factor 5] <backend>...      its users come more often
   kill <backend>...                   kill -9 of Dovecot and its cluster service
   freeze <backend>... | thaw <backend>...
+  late [--ms 200] <proxy>...          its lookups read the home, and answer later; --ms 0: at once
   restore [<backend>...]              takes back every fault (of all Backends)
 
   place [--share 70 --on <backend>]   spreads users evenly, or so; sessions follow
@@ -70,6 +72,11 @@ const VERBS: Readonly<Record<string, (call: Call) => Promise<string>>> = {
   storage: (call) => addFault(call, 'storage'),
   cut: (call) => addFault(call, 'cut'),
   load: (call) => addFault(call, 'load', readNumber(call.options, 'factor', 5, 1, 50)),
+  late: async ({ lab, names, options }) => {
+    const ms = readNumber(options, 'ms', 200, 0, LATEST_MS);
+    delayLookups(lab, names, ms === 0 ? null : ms);
+    return `lookups ${ms} ms late: ${names.join(', ')}`;
+  },
   kill: ({ lab, names }) => done(killBackends(lab, names), `killed: ${names.join(', ')}`),
   freeze: ({ lab, names }) => done(freezeBackends(lab, names), `frozen: ${names.join(', ')}`),
   thaw: ({ lab, names }) => done(thawBackends(lab, names), `thawed: ${names.join(', ')}`),

@@ -257,7 +257,11 @@ function clusterServicePart(host, files, { net, node }) {
     HOME_CHANGE_LOG: files.homeChanges,
     USER_PATTERN,
     ...(isProxy
-      ? { PROBE_PASSWORD: USER_PASSWORD, MEMORY_FILE: join(files.folder, 'memory.json') }
+      ? {
+          PROBE_PASSWORD: USER_PASSWORD,
+          MEMORY_FILE: join(files.folder, 'memory.json'),
+          FAULT_FILE: files.faults,
+        }
       : {
           DOVEADM_UPSTREAM: `${host.address}:${PORTS.dovecotDoveadm}`,
           MAIL_ROOT: files.mailroot,

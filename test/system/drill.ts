@@ -10,15 +10,30 @@ import { countFigures, createFigures, printFigures, type Figures } from './figur
 import { openLabRig, type LabRig } from './lab-rig.ts';
 import { measureReplays } from './replay-decisions.ts';
 import { goBlind } from './scenarios/blind.ts';
+import { takeAllDown } from './scenarios/all-down.ts';
 import { failTogether } from './scenarios/catastrophe.ts';
 import { failAndReturn } from './scenarios/fail-and-return.ts';
+import { forceRace } from './scenarios/forced-race.ts';
+import { hitMidway, VICTIMS, type Hit, type MidwayVictim } from './scenarios/hit-midway.ts';
 import { killMidway } from './scenarios/killed-midway.ts';
+import { killWorkerOften } from './scenarios/worker-kills.ts';
 
 type Run = (rig: LabRig, figures: Figures) => Promise<void>;
 
 const north = { site: 'north' } as const;
 const watchSecs = 10;
 const three = ['north-mail1', 'north-mail2', 'north-mail3'];
+
+/** B1 for some of the victims: a whole table takes a quarter of an hour. */
+const midway =
+  (victims: readonly MidwayVictim[], hits: readonly Hit[] = ['kill -9', 'SIGSTOP']): Run =>
+  (rig, figures) =>
+    hitMidway(rig, figures, { ...north, users: 5_000, victims, hits, frozenSecs: 20 });
+
+const often =
+  (isOneOfTwo: boolean): Run =>
+  (rig, figures) =>
+    killWorkerOften(rig, figures, { ...north, users: 5_000, kills: 15, isOneOfTwo, limitSecs: 8 });
 
 /** In this order; each begins with everybody at rest. */
 const RUNS: Readonly<Record<string, Run>> = {
@@ -61,6 +76,23 @@ const RUNS: Readonly<Record<string, Run>> = {
     killMidway(rig, figures, { ...north, victim: 'one worker of two', host: 'north-mail3' }),
   everything: (rig, figures) =>
     killMidway(rig, figures, { ...north, victim: 'everything', host: 'north-mail4' }),
+  midway: midway(VICTIMS),
+  'midway-controller': midway(['worker', 'api']),
+  'midway-stores': midway(['temporal', 'cassandra']),
+  'midway-others': midway(['redis', 'prometheus', 'cluster service']),
+  'worker-kills': often(false),
+  'worker-kills-of-two': often(true),
+  race: (rig, figures) =>
+    forceRace(rig, figures, {
+      proxy: 'north-proxy1',
+      source: 'north-mail1',
+      target: 'north-mail2',
+      logins: 20,
+      // long enough for the slowest move of a busy machine: every one of them is to be done by then
+      lookupDelayMs: 1_000,
+      moveAfterMs: 80,
+    }),
+  down: (rig, figures) => takeAllDown(rig, figures, { downSecs: 60 }),
 };
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -72,7 +104,9 @@ async function main(): Promise<number> {
     print(`There is no run "${unknown}"; there are: ${Object.keys(RUNS).join(', ')}`);
     return 1;
   }
-  const wanted = Object.keys(RUNS).filter((name) => words.length === 0 || words.includes(name));
+  const isWanted = (name: string): boolean =>
+    words.length === 0 ? !name.startsWith('midway-') : words.includes(name);
+  const wanted = Object.keys(RUNS).filter(isWanted);
   const figures = createFigures(({ point, name, figure, limit, isOk }) => {
     print(
       `    ${isOk ? ' ' : '!'} ${point} ${name}: ${figure}${limit === '' ? '' : ` (${limit})`}`,

@@ -1,5 +1,7 @@
 /** The cluster service beside a proxy: lookups, probes, site reachability, metrics. */
 import { createMoveAwaiter } from './await-move.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import { readLookupDelay } from '../late-lookups.ts';
 import { startClusterMap } from './cluster-map.ts';
 import { createDoveadmClient } from './doveadm-client.ts';
 import { openGeodb } from './geodb.ts';
@@ -63,7 +65,8 @@ export async function startProxyRole(settings: Settings, log: Log): Promise<() =
     awaitMove: createMoveAwaiter(settings.backendHttpPort),
     log,
   };
-  const server = await listenHttp(settings.http, (url) => answer(url, parts, metrics));
+  const { faultFile } = settings;
+  const server = await listenHttp(settings.http, (url) => answer(url, parts, metrics, faultFile));
   const stops = [
     startReachability({ geodb, map, metrics, log, hostAddresses, imapPort }),
     startProbes({
@@ -86,10 +89,18 @@ export async function startProxyRole(settings: Settings, log: Log): Promise<() =
   };
 }
 
-async function answer(url: URL, parts: LookupParts, metrics: Metrics): Promise<HttpAnswer> {
+async function answer(
+  url: URL,
+  parts: LookupParts,
+  metrics: Metrics,
+  faultFile: string | null,
+): Promise<HttpAnswer> {
   switch (url.pathname) {
     case '/lookup':
-      return answerLookup(url.searchParams.get('u') ?? '', parts, metrics);
+      return answerLookup(url.searchParams.get('u') ?? '', parts, metrics).finally(async () => {
+        const delayMs = await readLookupDelay(faultFile);
+        if (delayMs > 0) await pause(delayMs);
+      });
     case '/metrics':
       metrics.set('dovekeeper_lookup_from_memory', parts.lastAnswers.isSilent() ? 1 : 0);
       return { status: 200, body: metrics.print(), contentType: METRICS_CONTENT_TYPE };
