@@ -167,7 +167,6 @@ async function recordTaskRun(context: ActivityContext, run: TaskRunReport): Prom
 
 async function saveTaskRun(context: ActivityContext, run: TaskRunReport): Promise<void> {
   const siteName = context.config.site;
-  const hasSucceeded = run.error === null;
   const former = (await context.store.readTaskRuns(siteName)).find(
     (each) => each.task === run.task,
   );
