@@ -46,8 +46,8 @@ async function record(moves: MovesSnapshot): Promise<void> {
   const decisions = decideFollowUps(moves);
   if (decisions.length === 0) return;
   const { snapshotId } = await taskActivities.keepMoves({ moves });
-  const { takenAtMs } = moves;
-  const about = { task: 'check_user_moves', snapshotId, takenAtMs, verdicts: [] } as const;
+  const { takenAtMs, epoch } = moves;
+  const about = { task: 'check_user_moves', snapshotId, takenAtMs, epoch, verdicts: [] } as const;
   await taskActivities.recordDecisions({ ...about, decisions });
 }
 
