@@ -22,6 +22,7 @@ import { causeOf } from './failure-cause.ts';
 import { become, nextStep, openBook, toRow } from './mover/book.ts';
 import { emptyInbox, listen } from './mover/inbox.ts';
 import { heedSignals } from './mover/heed-signals.ts';
+import { mayStillSend } from './mover/look-around.ts';
 import { audit, closeBook, endMoves, endOvertaken, reopenSource } from './mover/ends.ts';
 import { beginMoves, planNext, sendPlanned, settleOpen, verifyEnd } from './mover/steps.ts';
 import { DEFAULT_LIMITS } from './mover/lanes.ts';
@@ -98,6 +99,7 @@ function createMover(input: MoverInput): Mover {
     inbox,
     limits: DEFAULT_LIMITS,
     inflowOfOthers: {},
+    lookedAtMs: 0,
     isHeld: () => inbox.pause !== null || inbox.wish !== null || inbox.isRetargeted === true,
     async save({ isUrgent }) {
       if (mover.state === null || (!isUrgent && isSaving)) return;
@@ -170,7 +172,9 @@ async function carryOut(mover: Mover): Promise<'ended' | 'continue'> {
     const isFollowedUp = retryChunks.length + forceChunks.length > 0;
     switch (isFollowedUp ? 'settle' : nextStep(state)) {
       case 'send':
-        await sendPlanned(mover);
+        if (!(await mayStillSend(mover))) break;
+        // Where what was sent leaves no room, it is looked after first.
+        if (!(await sendPlanned(mover))) await settleOpen(mover);
         break;
       case 'settle':
         await settleOpen(mover);
@@ -205,6 +209,7 @@ async function standStill(
   const { inbox } = mover;
   await condition(() => inbox.pause?.reason !== pause.reason || inbox.wish !== null);
   if (inbox.pause !== null || inbox.wish !== null) return;
+  mover.lookedAtMs = 0;
   mover.state = become(mover.state, 'running', null);
   await mover.save({ isUrgent: true });
   await audit(mover, 'resume', { actor: inbox.lastActor, reason: '' });

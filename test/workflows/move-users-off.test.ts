@@ -115,6 +115,54 @@ describe('moveUsersOff', () => {
     });
   });
 
+  it('looks at its targets again after a pause: nobody is sent to one that fell ill meanwhile', async () => {
+    const world = new MailWorld(2000);
+    const first = { ...world.candidate, backendId: 'target-1', host: 'mail2' };
+    const other = { ...world.candidate, backendId: 'target-2', host: 'mail3' };
+    world.situation = { candidates: [first, other] };
+    await withWorld(world, async (workflowId) => {
+      const mover = rig.client.workflow.getHandle(workflowId);
+      world.behaviour = async (_input, users) => {
+        if (world.moves.length === 1) {
+          await mover.signal(pauseSignal, { operationId: null, actor: 'ann', reason: 'wait' });
+        }
+        return users;
+      };
+      await ask(workflowId, evacuation({ maxUsers: 2000, stepRatio: 1, kind: 'batchMove' }));
+      await eventually('it is paused', () => world.lastRow?.state === 'paused');
+      const sent = world.moves.length;
+      world.situation = { candidates: [{ ...first, verdict: 'critical' }, other] };
+      await mover.signal(resumeSignal, { operationId: null, actor: 'ann' });
+      await mover.result();
+      const later = world.moves.slice(sent).map(({ targetId }) => targetId);
+      expect(new Set(later)).toEqual(new Set(['target-2']));
+      expect(world.lastRow?.counts.confirmed).toBe(2000);
+    });
+  });
+
+  it('counts those who were sent and have not arrived as users on their way to the target', async () => {
+    const world = new MailWorld(200);
+    world.situation = { settings: { ...world.settings, maxParallelInflow: 60 } };
+    const open = new Map<number, number>();
+    let most = 0;
+    world.behaviour = ({ chunk, mode }, users) => {
+      const isSlow = mode === 'send' && chunk % 2 === 0;
+      open.set(chunk, isSlow ? users : 0);
+      most = Math.max(
+        most,
+        [...open.values()].reduce((sum, each) => sum + each, 0),
+      );
+      return isSlow ? 0 : users;
+    };
+    await withWorld(world, async (workflowId) => {
+      await ask(workflowId, evacuation({ maxUsers: 200, stepRatio: 1, kind: 'partialMove' }));
+      await rig.client.workflow.getHandle(workflowId).result();
+    });
+    expect(most).toBeGreaterThan(0);
+    expect(most).toBeLessThanOrEqual(60);
+    expect(world.lastRow?.counts.confirmed).toBe(200);
+  });
+
   it('is accepted once: a repeated request is the same operation, an equal one is refused', async () => {
     const world = new MailWorld(50);
     let release: () => void = () => undefined;

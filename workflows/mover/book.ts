@@ -96,6 +96,15 @@ export function nextStep(state: MoverState): Step {
   return remaining > 0 ? 'settle' : 'verify';
 }
 
+/** Users who were sent and have not ended, by target. */
+export function onTheWay(chunks: readonly OpenChunk[]): Map<string, number> {
+  const users = new Map<string, number>();
+  for (const { isSent, targetId, counts } of chunks) {
+    if (isSent) users.set(targetId, (users.get(targetId) ?? 0) + counts.remaining);
+  }
+  return users;
+}
+
 export function addRound(state: MoverState, round: PlannedRound): MoverState {
   const chunks = round.chunks.map(({ chunk, targetId, users, isCounted }): OpenChunk => {
     const counts: MoveCounts = { ...NO_MOVES, planned: users, remaining: users };

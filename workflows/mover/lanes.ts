@@ -1,5 +1,5 @@
 /** Sends the chunks of a round in a few lanes at a time. */
-import { condition } from '@temporalio/workflow';
+import { condition, patched } from '@temporalio/workflow';
 import type { CountedChunk, MovedChunk } from '../../activities/move-chunk.ts';
 import { moverActivities } from '../activity-options.ts';
 import type { MoverState, OpenChunk } from '../contract.ts';
@@ -8,6 +8,7 @@ import { allEnded } from './all-ended.ts';
 
 /** Time that a chunk took beyond it was waiting for somebody, not work: no reason to rest for. */
 const LONGEST_WORK_MS = 2_000;
+const COUNTS_WHAT_IS_OPEN = 'inflow-counts-what-is-open';
 
 export interface LaneControl {
   /** True: start no further chunk. */
@@ -28,15 +29,21 @@ export interface LaneLimits {
 /** The settings' defaults, for the little that is sent before a run has read them. */
 export const DEFAULT_LIMITS: LaneLimits = { maxParallelMoves: 100, maxParallelInflow: 200 };
 
-/** Runs until all given chunks were sent once, or until it is told to hold. */
+/**
+ * Runs until all given chunks were sent once, or until it is told to hold.
+ *
+ * @param onTheWay users of this mover who were sent before and have not ended, by target.
+ * @returns false where those alone leave no room: they have to be looked after first.
+ */
 export async function runLanes(
   state: MoverState,
   chunks: readonly OpenChunk[],
-  limits: LaneLimits,
+  { limits, onTheWay }: { readonly limits: LaneLimits; readonly onTheWay: Map<string, number> },
   control: LaneControl,
-): Promise<void> {
+): Promise<boolean> {
   const waiting = [...chunks];
-  const inflow = new Map<string, number>();
+  const inflow = new Map(onTheWay);
+  const countsOpen = patched(COUNTS_WHAT_IS_OPEN);
   let hasFailed = false;
   const send = async (chunk: OpenChunk, speedPercent: number): Promise<MovedChunk> => {
     try {
@@ -62,7 +69,9 @@ export async function runLanes(
       inflow.set(chunk.targetId, (inflow.get(chunk.targetId) ?? 0) + chunk.counts.remaining);
       const startedAtMs = Date.now();
       const moved = await send(chunk, speedPercent);
-      inflow.set(chunk.targetId, (inflow.get(chunk.targetId) ?? 0) - chunk.counts.remaining);
+      // Whoever was sent and has not arrived is still on his way.
+      const ended = chunk.counts.remaining - (countsOpen ? moved.counts.remaining : 0);
+      inflow.set(chunk.targetId, (inflow.get(chunk.targetId) ?? 0) - ended);
       await control.onMoved(moved);
       await rest(control, speedPercent, Date.now() - startedAtMs);
     }
@@ -73,8 +82,13 @@ export async function runLanes(
     const before = waiting.length;
     await allEnded(Array.from({ length: lanes }, () => lane(speedPercent)));
     const isUnchanged = waiting.length === before && control.speedPercent() === speedPercent;
-    if (isUnchanged && !control.isHeld()) await control.awaitOthers();
+    if (!isUnchanged || control.isHeld()) continue;
+    if (waiting.every((chunk) => !hasRoom(chunk, inflow.get(chunk.targetId) ?? 0, limits))) {
+      return false;
+    }
+    await control.awaitOthers();
   }
+  return true;
 }
 
 /** Who moves more slowly has fewer users without their sessions at a time. */

@@ -11,6 +11,8 @@ export interface Mover {
   limits: LaneLimits;
   /** Users whom other movers were sending when it looked last, by target. */
   inflowOfOthers: Readonly<Record<string, number>>;
+  /** When it last looked at its targets and at what it may do; 0: not yet, or long ago. */
+  lookedAtMs: number;
   /** True: send no further chunk. */
   isHeld(): boolean;
   /** Writes the operation's row: at once when urgent, else at most once a second. */

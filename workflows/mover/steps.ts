@@ -1,22 +1,19 @@
 /** The steps of an operation, in the order in which they come. */
 import { condition, patched } from '@temporalio/workflow';
 import { moverActivities, moverRecords } from '../activity-options.ts';
-import type { MoverState, OpenChunk } from '../contract.ts';
-import { isAutomatic } from '../domain/operation.ts';
+import type { OpenChunk } from '../contract.ts';
 import { LANES, roundSize } from '../policy/plan-evacuation.ts';
 import { selectTargets } from '../policy/select-targets.ts';
-import type { MoveSituation } from '../../activities/move-users.ts';
 import { allEnded } from './all-ended.ts';
-import { addMoved, addRound, become, openRemaining, wantedLeft } from './book.ts';
-import { noteCounts, usersKnown } from './known-users.ts';
+import { addMoved, addRound, become, onTheWay, openRemaining, wantedLeft } from './book.ts';
 import { dropEndedFollowUps, takeFollowUp } from './inbox.ts';
 import { runLanes } from './lanes.ts';
+import { awaitTarget, lookAround, staleWhileSending, targetsOf } from './look-around.ts';
 import { epochOf, stateOf, type Mover } from './mover.ts';
 import { closeBook, reopenSource } from './ends.ts';
 import { SETTLE_INTERVAL_MS, visitChunk } from './visit-chunk.ts';
 import { roundInput } from './round-input.ts';
 
-const NO_TARGET_WAIT_MS = 5_000;
 const OTHERS_INTERVAL_MS = 500;
 /** It stays online: whoever raises its load factor again finds it open to new users. */
 const REOPENED_WHEN_EMPTY = 'reopened-when-empty';
@@ -48,63 +45,36 @@ export async function beginMoves(mover: Mover): Promise<void> {
 
 /** Reads the world again, selects targets, and writes the next round into the ledger. */
 export async function planNext(mover: Mover): Promise<void> {
-  const { request, operation } = stateOf(mover);
-  const targetIds = mover.inbox.targetIds ?? request.targetIds;
-  const { sourceId } = request;
-  const knownUsers = usersKnown(stateOf(mover), Date.now());
-  const countedAtMs = Date.now();
-  const wanted = { sourceId, knownUsers, targetIds };
-  const situation = await moverActivities.readMoveSituation(wanted);
-  if (knownUsers === null) mover.state = noteCounts(stateOf(mover), situation, countedAtMs);
-  mover.limits = situation.settings;
-  // absent in the answers of older workers
-  mover.inflowOfOthers = (situation as Partial<MoveSituation>).inflowOfOthers ?? {};
-  const hold = findHold(stateOf(mover), situation);
-  if (hold !== null) {
-    mover.inbox.pause ??= { actor: 'mover', reason: hold, isByAutomation: true };
-    return;
-  }
+  const situation = await lookAround(mover);
+  if (situation === null) return;
   const state = stateOf(mover);
+  const { request, operation } = state;
+  const targetIds = targetsOf(mover);
   // Who came since they were counted is found at the end, by the fresh count.
   const left = wantedLeft(state) ?? situation.sourceUsers - openRemaining(state);
   const users = roundSize(operation.originalCount, request.stepRatio, Math.max(0, left));
-  const wish = { sourceId, targetIds, users };
-  const { quotas, refused } = selectTargets(situation.candidates, wish);
+  const wish = { sourceId: request.sourceId, targetIds, users };
+  const selection = selectTargets(situation.candidates, wish);
   // Moves that others began to nobody who may take users are given up, not waited for.
-  if (users > 0 && quotas.length === 0 && request.cause !== 'foreign') {
-    const known = new Set(situation.candidates.map(({ backendId }) => backendId));
-    const reasons = [
-      ...refused.map(({ host, refusal }) => `${host}: ${refusal}`),
-      ...targetIds.filter((id) => !known.has(id)).map((id) => `${id}: Unknown`),
-    ];
-    const why = `NoTargetLeft (${reasons.join(', ')})`;
-    mover.state = { ...become(state, 'running', why), known: null };
-    await mover.save({ isUrgent: true });
-    await condition(() => mover.isHeld(), NO_TARGET_WAIT_MS);
+  if (users > 0 && selection.quotas.length === 0 && request.cause !== 'foreign') {
+    await awaitTarget(mover, situation, selection);
     return;
   }
-  const input = roundInput(mover, situation, users, quotas);
+  const input = roundInput(mover, situation, users, selection.quotas);
   const round = await moverActivities.planRound(input);
   mover.state = addRound(become(stateOf(mover), 'running', null), round);
   await mover.save({ isUrgent: true });
 }
 
-/** Why automation may not go on by itself; null: it may. Drains know only the site's switch. */
-function findHold(state: MoverState, situation: MoveSituation): string | null {
-  const { cause } = state.request;
-  if (!isAutomatic(cause)) return null;
-  if (situation.automation === 'paused') return 'AutomationPaused';
-  if (cause === 'drain') return null;
-  const isBalancing = cause === 'rebalance';
-  const feature = isBalancing ? 'BackendLoadBalancing' : 'BackendHealthAutoHandling';
-  return situation.features[feature] === 'enabled' ? null : 'FeatureDisabled';
-}
-
-export async function sendPlanned(mover: Mover): Promise<void> {
-  const all = stateOf(mover).openChunks.filter((chunk) => !chunk.isSent);
+/** False: what was sent before leaves no room for more. */
+export async function sendPlanned(mover: Mover): Promise<boolean> {
+  const { openChunks } = stateOf(mover);
+  const all = openChunks.filter((chunk) => !chunk.isSent);
   const unsent = all.some((chunk) => chunk.isCounted === true) ? all.slice(0, 1) : all;
-  await runLanes(stateOf(mover), unsent, mover.limits, {
-    isHeld: () => mover.isHeld(),
+  const isStale = staleWhileSending(mover);
+  const room = { limits: mover.limits, onTheWay: onTheWay(openChunks) };
+  const hadRoom = await runLanes(stateOf(mover), unsent, room, {
+    isHeld: () => mover.isHeld() || isStale(),
     speedPercent: () => mover.inbox.speedPercent,
     inflowOfOthers: () => mover.inflowOfOthers,
     async awaitOthers() {
@@ -118,6 +88,7 @@ export async function sendPlanned(mover: Mover): Promise<void> {
     },
   });
   await mover.save({ isUrgent: false });
+  return hadRoom;
 }
 
 /**

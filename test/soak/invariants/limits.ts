@@ -12,6 +12,9 @@ export function checkLimits(record: Part): Violation[] {
   return [...checkInflow(record), ...checkParallel(record), ...checkCoolTimes(record)];
 }
 
+/** What takes longer is stuck: movers of other sources no longer wait for it. */
+const SENDING_MS = 10_000;
+
 /**
  * Users on their way to one Backend, by all movers of its site. A single chunk may always go: without
  * that, a limit below its size would stop everything.
@@ -19,7 +22,8 @@ export function checkLimits(record: Part): Violation[] {
 function checkInflow({ looks, limits, hosts }: Part): Violation[] {
   return looks.flatMap(({ fromMs, sites }) =>
     sites.flatMap((site): Violation[] => {
-      const byTarget = Map.groupBy(site?.inFlight ?? [], ({ targetId }) => targetId);
+      const sent = (site?.inFlight ?? []).filter(({ sentAtMs }) => sentAtMs > fromMs - SENDING_MS);
+      const byTarget = Map.groupBy(sent, ({ targetId }) => targetId);
       return [...byTarget].flatMap(([targetId, chunks]): Violation[] => {
         const users = chunks.reduce((sum, { remaining }) => sum + remaining, 0);
         if (users <= limits.maxParallelInflow || chunks.length === 1) return [];
