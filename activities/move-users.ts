@@ -54,7 +54,7 @@ export interface MoveUsersActivities {
   moveChunk(input: MoveChunkInput): Promise<MovedChunk>;
   /** As in the situation, read afresh. */
   readInflowOfOthers(input: { sourceId: string }): Promise<Readonly<Record<string, number>>>;
-  /** Fresh count at LOCAL_QUORUM. A Backend that the GeoDB does not know is a permanent refusal. */
+  /** As `UserCounts.countOne`. A Backend that the GeoDB does not know is a permanent refusal. */
   countUsers(input: { backendId: string }): Promise<number>;
   /** Only a mover of the site's owner writes the row. */
   saveOperation(operation: Operation, decided?: DecidedUnder): Promise<void>;
@@ -77,7 +77,7 @@ export function createMoveUsers(context: ActivityContext, looks: SharedLooks): M
     },
     readInflowOfOthers: async ({ sourceId }) =>
       inflowOfOthers(await context.store.readChunksInFlight(context.config.site), sourceId),
-    countUsers: ({ backendId }) => withHeartbeat(() => countUsers(context, backendId)),
+    countUsers: ({ backendId }) => withHeartbeat(() => countUsers(context, looks, backendId)),
     async saveOperation(operation, decided) {
       await assertOwnsSite(context, decided);
       await context.store.saveOperation(operation);
@@ -87,9 +87,13 @@ export function createMoveUsers(context: ActivityContext, looks: SharedLooks): M
   };
 }
 
-async function countUsers(context: ActivityContext, backendId: string): Promise<number> {
+async function countUsers(
+  context: ActivityContext,
+  { userCounts }: SharedLooks,
+  backendId: string,
+): Promise<number> {
   await readKnownBackend(context, backendId);
-  return context.geodb.countUsers(backendId);
+  return userCounts.countOne(backendId);
 }
 
 async function readSituation(
@@ -111,7 +115,7 @@ async function readSituation(
   const known = knownUsers === null ? null : new Map(Object.entries(knownUsers));
   const [userCounts, sourceUsers, reachable] = await Promise.all([
     known ?? looks.userCounts.read(backends, operations),
-    known?.get(sourceId) ?? context.geodb.countUsers(sourceId),
+    known?.get(sourceId) ?? looks.userCounts.countOne(sourceId),
     looks.findReachable(others),
   ]);
   // A mover that gave up leaves its notes behind; whoever is not on the way is no load.

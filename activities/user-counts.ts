@@ -1,24 +1,24 @@
 /**
  * How many users live on each Backend. The GeoDB is the truth and others write to it too, so counts come from
- * the table: Backend by Backend at a small site. At a large one a scan of all users takes seconds, so it
- * runs in the background as an audit, and what our own movers have confirmed since is reckoned on top.
+ * one scan of its users, which costs a quarter of what an index costs for each of them. Where that is quick it
+ * runs whenever somebody asks; where it takes long it runs in the background as an audit, and what our own
+ * movers have confirmed since is reckoned on top.
  */
 import type { Backend } from '../workflows/domain/backend.ts';
 import type { Operation } from '../workflows/domain/operation.ts';
 import type { ActivityContext } from './context.ts';
 
-/** Up to here each Backend is counted by its index; above, one scan of all users is cheaper. */
-const MAX_COUNTS_BY_INDEX = 24;
 /** An audit that was quicker than this is waited for. */
-const QUICK_MS = 500;
+const QUICK_MS = 100;
+/** Whoever begins to empty a Backend waits for one that takes up to this long. */
+const WORTH_WAITING_MS = 3_000;
 /** A slow one starts when those who ask have had their answer: they want the same cores. */
 const SLOW_START_MS = 3_000;
 /** Slow audits take up at most a tenth of the time. */
 const REST_FACTOR = 9;
+/** Whom the index still shows at once; above, an estimate does. */
+const SHOWN_BY_INDEX = 1_000;
 const MAX_AGE_MS = 600_000;
-/** Counting by the index takes up at most a twentieth of the time. */
-const REMEMBER_FACTOR = 20;
-const LONGEST_REMEMBERED_MS = 30_000;
 
 /** What has to be known of an operation. */
 export type CountedOperation = Pick<
@@ -28,8 +28,8 @@ export type CountedOperation = Pick<
 
 export interface UserCounts {
   /**
-   * By Backend id. The sources of open operations are always counted afresh: whether a Backend is empty is
-   * no matter for an estimate.
+   * By Backend id. Of the sources of open operations it is always seen afresh whether somebody is left:
+   * whether a Backend is empty is no matter for an estimate.
    *
    * @param operations the open ones
    */
@@ -37,6 +37,8 @@ export interface UserCounts {
     backends: readonly Pick<Backend, 'id'>[],
     operations: readonly CountedOperation[],
   ): Promise<ReadonlyMap<string, number>>;
+  /** Read afresh and exact up to 1,000; above, an estimate that is never below that. */
+  countOne(backendId: string): Promise<number>;
 }
 
 export interface Audit {
@@ -51,44 +53,37 @@ type Context = Pick<ActivityContext, 'geodb' | 'store' | 'config' | 'logger'>;
 
 /** One for all activities of a process. */
 export function createUserCounts(context: Context): UserCounts {
-  const { geodb } = context;
+  const { geodb, store, config } = context;
   const auditor = new Auditor(context);
-  const countEach = async (ids: readonly string[]): Promise<Map<string, number>> =>
-    new Map(await Promise.all(ids.map(async (id) => [id, await geodb.countUsers(id)] as const)));
-  const remembered = createRememberedCounts(geodb);
+  const reckon = async (
+    ids: readonly string[],
+    operations: readonly CountedOperation[],
+    patienceMs: number,
+  ): Promise<Map<string, number>> => {
+    const users = reckonOnTop(await auditor.read(patienceMs), operations);
+    return new Map(ids.map((id) => [id, users.get(id) ?? 0]));
+  };
   return {
     async read(backends, operations) {
       const ids = backends.map(({ id }) => id);
-      if (ids.length <= MAX_COUNTS_BY_INDEX) {
-        const counts = ids.map(async (id) => [id, await remembered(id)] as const);
-        return new Map(await Promise.all(counts));
-      }
-      const audit = await auditor.read();
       const sources = new Set(operations.map(({ sourceId }) => sourceId));
-      const fresh = ids.filter((id) => sources.has(id)).slice(0, MAX_COUNTS_BY_INDEX);
-      return new Map([...reckonOnTop(audit, operations), ...(await countEach(fresh))]);
+      const counts = await reckon(ids, operations, QUICK_MS);
+      const looks = ids
+        .filter((id) => sources.has(id))
+        .map(async (id) => {
+          const { users } = await geodb.pageUsers(id, { limit: 1, cursor: null });
+          counts.set(id, users.length === 0 ? 0 : Math.max(1, counts.get(id) ?? 0));
+        });
+      await Promise.all(looks);
+      return counts;
     },
-  };
-}
-
-/**
- * A count by the index reads every user: 100,000 take Cassandra seconds. What took long is remembered for a
- * while; that nobody is left is always seen.
- */
-function createRememberedCounts({ countUsers, pageUsers }: Context['geodb']) {
-  const known = new Map<string, { readonly users: number; readonly untilMs: number }>();
-  return async (id: string): Promise<number> => {
-    const startedAtMs = Date.now();
-    const former = known.get(id);
-    if (former !== undefined && former.untilMs > startedAtMs) {
-      const someone = await pageUsers(id, { limit: 1, cursor: null });
-      if (someone.users.length > 0) return former.users;
-    }
-    const users = await countUsers(id);
-    const tookMs = Date.now() - startedAtMs;
-    const forMs = users === 0 ? 0 : Math.min(LONGEST_REMEMBERED_MS, REMEMBER_FACTOR * tookMs);
-    known.set(id, { users, untilMs: Date.now() + forMs });
-    return users;
+    async countOne(id) {
+      const page = await geodb.pageUsers(id, { limit: SHOWN_BY_INDEX, cursor: null });
+      if (page.cursor === null) return page.users.length;
+      const operations = await store.listOpenOperations(config.site);
+      const counts = await reckon([id], operations, WORTH_WAITING_MS);
+      return Math.max(SHOWN_BY_INDEX, counts.get(id) ?? 0);
+    },
   };
 }
 
@@ -102,31 +97,37 @@ class Auditor {
     this.#context = context;
   }
 
-  /** Rejects only where a scan failed and no former one is young enough. */
-  read(): Promise<Audit> {
+  /**
+   * Rejects only where a scan failed and no former one is young enough.
+   *
+   * @param patienceMs who asks waits for a scan that took no longer than that the last time.
+   */
+  read(patienceMs: number): Promise<Audit> {
     const nowMs = Date.now();
     const last = this.#last;
-    if (last === null || nowMs - last.startedAtMs > MAX_AGE_MS || last.tookMs <= QUICK_MS) {
-      return this.#running ?? this.#start(0);
+    if (last === null || nowMs - last.startedAtMs > MAX_AGE_MS || last.tookMs <= patienceMs) {
+      return this.#start();
     }
     if (this.#running === null && nowMs >= this.#nextAtMs) {
-      this.#start(SLOW_START_MS).catch((error: unknown) => {
-        this.#context.logger.warn({ error }, 'users could not be counted');
-      });
+      this.#nextAtMs = nowMs + SLOW_START_MS;
+      setTimeout(() => {
+        this.#start().catch((error: unknown) => {
+          this.#context.logger.warn({ error }, 'users could not be counted');
+        });
+      }, SLOW_START_MS).unref();
     }
     return Promise.resolve(last);
   }
 
-  #start(delayMs: number): Promise<Audit> {
-    this.#running = this.#scan(delayMs).finally(() => {
+  #start(): Promise<Audit> {
+    this.#running ??= this.#scan().finally(() => {
       this.#running = null;
     });
     return this.#running;
   }
 
-  async #scan(delayMs: number): Promise<Audit> {
+  async #scan(): Promise<Audit> {
     const { geodb, store, config } = this.#context;
-    await new Promise((resolve) => setTimeout(resolve, delayMs).unref());
     const startedAtMs = Date.now();
     try {
       const operations = await store.listOpenOperations(config.site);

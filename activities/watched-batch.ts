@@ -12,6 +12,8 @@ const LOOK_EVERY_MS = 1_000;
 const ANSWER_TIMEOUT_MS = 1_500;
 /** Homes that one look reads; the next look goes on with the others. */
 const HOMES_A_LOOK = 64;
+/** Chunks are planned in the order in which a Backend's users are read: whoever moves stands among the first. */
+const FIRST_USERS = 1_000;
 
 export type WatchedBatch = Omit<BatchMoveRequest, 'timeoutMs' | 'signal'> & {
   readonly sourceId: string;
@@ -50,25 +52,29 @@ async function watch(
 ): Promise<boolean> {
   const look = createLook(context, sourceId, usernames);
   let progressAtMs = Date.now();
-  let usersBefore: number | null = null;
+  const readFirst = async (): Promise<Set<string>> => {
+    const { users } = await context.geodb.pageUsers(sourceId, { limit: FIRST_USERS, cursor: null });
+    return new Set(users.map(({ username }) => username));
+  };
+  let firstBefore: Set<string> | null = null;
   while (await isStillWaiting(signal)) {
     try {
       const { hasChanged, isAnyMoving } = await look();
       if (hasChanged) {
         progressAtMs = Date.now();
-        usersBefore = null;
+        firstBefore = null;
         continue;
       }
-      // Dear where many live there, so only once nothing has changed.
-      usersBefore ??= await context.geodb.countUsers(sourceId);
+      firstBefore ??= await readFirst();
       const stillSecs = (Date.now() - progressAtMs) / 1000;
       if (stillSecs < SILENT_SECS) continue;
       const isAnswering = await context.doveadm.isAnswering(sourceHost, ANSWER_TIMEOUT_MS);
       if (judgeBatch({ stillSecs, isAnyMoving, isAnswering }) === 'wait') continue;
       // A source that does one command after the other is at work for another chunk.
-      const users = await context.geodb.countUsers(sourceId);
-      if (!isAnswering || users >= usersBefore) return !signal.aborted;
-      usersBefore = users;
+      const first = await readFirst();
+      const isAtWork = [...firstBefore].some((username) => !first.has(username));
+      if (!isAnswering || !isAtWork) return !signal.aborted;
+      firstBefore = first;
       progressAtMs = Date.now();
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;

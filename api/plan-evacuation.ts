@@ -11,6 +11,8 @@ import type { ViewState } from './state.ts';
 
 /** A plan that differs by more is not the one that was agreed to. */
 const MAX_DIFFERENCE = 0.05;
+/** Above it the latest count will do: reading them all takes seconds. */
+const EXACT_USERS = 1_000;
 
 /** What is to be moved, where to. */
 export interface PlannedPart {
@@ -25,7 +27,7 @@ export interface PlannedPart {
 const WHOLE: PlannedPart = { percentage: 100, targetIds: [], isAtOnce: false };
 
 /**
- * Counts at this moment; whether the doveadm of a target answers as last looked at: the mover asks again.
+ * Users as counted at this moment, large numbers a moment ago; whether the doveadm of a target answers as last looked at: the mover asks again.
  * Rejects with GatewayError{cassandra}.
  */
 export async function planEvacuation(
@@ -36,11 +38,13 @@ export async function planEvacuation(
 ): Promise<EvacuationPlan> {
   const { geodb, config, now } = state.dependencies;
   const stepRatio = part.isAtOnce ? 1 : config.policy.evacuateStepRatio;
-  const [facts, present, remote] = await Promise.all([
+  const [facts, first, remote] = await Promise.all([
     readSiteFacts(state, cluster, cluster.home),
-    geodb.countUsers(source.id),
+    geodb.pageUsers(source.id, { limit: EXACT_USERS, cursor: null }),
     readRemoteCandidates(state, cluster, part.targetIds),
   ]);
+  const counted = facts.counts.get(source.id)?.users ?? (await geodb.countUsers(source.id));
+  const present = first.cursor === null ? first.users.length : Math.max(EXACT_USERS, counted);
   const users = Math.ceil((present * part.percentage) / 100);
   const own = facts.backends.map((backend) => candidateOf(facts, backend));
   const candidates = [...own, ...remote];

@@ -1,13 +1,10 @@
 /**
- * How many users live on each Backend: counted in the background, because a count takes time. An
- * answer is never waited for, apart from the first.
+ * How many users live on each Backend: counted in the background by one scan of all users, because that
+ * takes time. An answer is never waited for, apart from the first.
  */
 import type { Backend } from '../workflows/domain/backend.ts';
 import type { Dependencies } from './dependencies.ts';
 
-/** Up to here each Backend is counted by itself; above, one scan of all users is cheaper. */
-const MAX_SINGLE_COUNTS = 40;
-const COUNTS_IN_FLIGHT = 4;
 const MIN_AGE_MS = 2000;
 const FIRST_WAIT_MS = 1000;
 /** Counting takes up at most a tenth of the time. */
@@ -56,21 +53,10 @@ async function countInto(
   backends: readonly Backend[],
   { geodb, now }: Dependencies,
 ): Promise<void> {
-  if (backends.length > MAX_SINGLE_COUNTS) {
-    const all = await geodb.countAllUsers();
-    for (const { id } of backends) {
-      counts.set(id, { users: all.get(id) ?? 0, countedAtMs: now() });
-    }
-    return;
+  const all = await geodb.countAllUsers();
+  for (const { id } of backends) {
+    counts.set(id, { users: all.get(id) ?? 0, countedAtMs: now() });
   }
-  const waiting = [...backends];
-  const lane = async (): Promise<void> => {
-    for (let backend = waiting.shift(); backend !== undefined; backend = waiting.shift()) {
-      const users = await geodb.countUsers(backend.id);
-      counts.set(backend.id, { users, countedAtMs: now() });
-    }
-  };
-  await Promise.all(Array.from({ length: COUNTS_IN_FLIGHT }, lane));
 }
 
 function delay(ms: number): Promise<void> {

@@ -40,7 +40,7 @@ function userStatements(keyspace: string, { users: u }: GeodbNames) {
     pageUsersByToken: on(
       `SELECT ${home}, ${token} AS user_token FROM ${from} WHERE ${token} > ? LIMIT ?`,
     ),
-    countUsers: on(`SELECT count(*) AS users FROM ${from} WHERE ${u.backendId} = ?`),
+    homesByHome: on(`SELECT ${u.backendId} FROM ${from} WHERE ${u.backendId} = ?`),
     scanHomes: on(
       `SELECT ${u.backendId} AS backend_id FROM ${from} WHERE ${token} > ? AND ${token} <= ?`,
     ),

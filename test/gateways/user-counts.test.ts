@@ -55,14 +55,17 @@ describe('reckonOnTop', () => {
   });
 });
 
-describe('user counts of a large site', () => {
+describe('user counts', () => {
   let scans: number;
+  /** Who lives on each Backend by its index. */
+  let people: number;
   let answerScan: () => Promise<Map<string, number>>;
   let userCounts: UserCounts;
   let open: CountedOperation[];
 
   beforeEach(() => {
     scans = 0;
+    people = 7;
     open = [];
     answerScan = () => Promise.resolve(new Map([['b0', 7]]));
     userCounts = createUserCounts({
@@ -70,7 +73,11 @@ describe('user counts of a large site', () => {
       config: { site: 'north' },
       store: { listOpenOperations: () => Promise.resolve(open) },
       geodb: {
-        countUsers: () => Promise.resolve(3),
+        pageUsers: (_id: string, { limit }: { limit: number }) =>
+          Promise.resolve({
+            users: Array.from({ length: Math.min(people, limit) }, () => ({})),
+            cursor: people > limit ? 'more' : null,
+          }),
         countAllUsers: () => {
           scans += 1;
           return answerScan();
@@ -96,9 +103,38 @@ describe('user counts of a large site', () => {
     expect(performance.now() - startedMs).toBeLessThan(300);
   });
 
-  it('count the source of an open operation afresh: empty is no estimate', async () => {
+  it('see afresh whether somebody is left on the source of an open operation', async () => {
     open = [operation(0)];
-    expect((await userCounts.read(backends, open)).get('b0')).toBe(3);
+    expect((await userCounts.read(backends, open)).get('b0')).toBe(7);
+    people = 0;
+    expect((await userCounts.read(backends, open)).get('b0')).toBe(0);
+    answerScan = () => Promise.resolve(new Map());
+    people = 3;
+    expect((await userCounts.read(backends, open)).get('b0')).toBe(1);
+  });
+
+  it('of one Backend are exact while a page shows all of them, and never below a page above', async () => {
+    people = 3;
+    expect(await userCounts.countOne('b0')).toBe(3);
+    expect(scans).toBe(0);
+    people = 5_000;
+    answerScan = () => Promise.resolve(new Map([['b0', 4_990]]));
+    expect(await userCounts.countOne('b0')).toBe(4_990);
+    expect(await userCounts.countOne('b1')).toBe(1_000);
+  });
+
+  it('of one Backend wait for a scan that takes a moment, not for a long one', async () => {
+    people = 5_000;
+    let users = 4_000;
+    let tookMs = 600;
+    answerScan = () =>
+      new Promise((resolve) => setTimeout(() => resolve(new Map([['b0', users]])), tookMs));
+    expect(await userCounts.countOne('b0')).toBe(4_000);
+    users = 3_000;
+    tookMs = 3_200;
+    expect(await userCounts.countOne('b0')).toBe(3_000);
+    users = 2_000;
+    expect(await userCounts.countOne('b0')).toBe(3_000);
   });
 
   it('fail where nothing could be counted yet, and try again', async () => {
@@ -106,52 +142,5 @@ describe('user counts of a large site', () => {
     await expect(userCounts.read(backends, [])).rejects.toThrow('Cassandra is away');
     answerScan = () => Promise.resolve(new Map([['b0', 1]]));
     expect((await userCounts.read(backends, [])).get('b0')).toBe(1);
-  });
-
-  it('are taken Backend by Backend at a small site', async () => {
-    expect((await userCounts.read(backends.slice(0, 24), [])).size).toBe(24);
-    expect(scans).toBe(0);
-  });
-});
-
-describe('user counts of a small site', () => {
-  const few = [{ id: 'b0' }];
-  let users: number;
-  let counted: number;
-  let tookMs: number;
-  let userCounts: UserCounts;
-
-  beforeEach(() => {
-    users = 100_000;
-    counted = 0;
-    tookMs = 50;
-    userCounts = createUserCounts({
-      logger,
-      config: { site: 'north' },
-      geodb: {
-        countUsers: async () => {
-          counted += 1;
-          await new Promise((resolve) => setTimeout(resolve, tookMs));
-          return users;
-        },
-        pageUsers: () => Promise.resolve({ users: users > 0 ? [{}] : [], cursor: null }),
-      },
-    } as unknown as Parameters<typeof createUserCounts>[0]);
-  });
-  const read = async () => (await userCounts.read(few, [])).get('b0');
-
-  it('are remembered for a while where counting takes long', async () => {
-    expect(await read()).toBe(100_000);
-    users = 99_000;
-    expect(await read()).toBe(100_000);
-    expect(counted).toBe(1);
-  });
-
-  it('are never remembered of a Backend that is empty by now, or was', async () => {
-    await read();
-    users = 0;
-    expect(await read()).toBe(0);
-    users = 5;
-    expect(await read()).toBe(5);
   });
 });
