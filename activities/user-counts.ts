@@ -16,8 +16,9 @@ const WORTH_WAITING_MS = 3_000;
 const SLOW_START_MS = 3_000;
 /** Slow audits take up at most a tenth of the time. */
 const REST_FACTOR = 9;
-/** Whom the index still shows at once; above, an estimate does. */
+/** Whom the index shows at once; above, an estimate does. */
 const SHOWN_BY_INDEX = 1_000;
+const RECENT_OPERATIONS = 50;
 const MAX_AGE_MS = 600_000;
 
 /** What has to be known of an operation. */
@@ -28,8 +29,7 @@ export type CountedOperation = Pick<
 
 export interface UserCounts {
   /**
-   * By Backend id. Of the sources of open operations it is always seen afresh whether somebody is left:
-   * whether a Backend is empty is no matter for an estimate.
+   * By Backend id.
    *
    * @param operations the open ones
    */
@@ -37,7 +37,10 @@ export interface UserCounts {
     backends: readonly Pick<Backend, 'id'>[],
     operations: readonly CountedOperation[],
   ): Promise<ReadonlyMap<string, number>>;
-  /** Read afresh and exact up to 1,000; above, an estimate that is never below that. */
+  /**
+   * Read afresh, for whoever begins or ends to empty a Backend. Exact, but where a scan takes long and more
+   * than 1,000 live there: then it is an estimate that is never below that.
+   */
   countOne(backendId: string): Promise<number>;
 }
 
@@ -55,36 +58,46 @@ type Context = Pick<ActivityContext, 'geodb' | 'store' | 'config' | 'logger'>;
 export function createUserCounts(context: Context): UserCounts {
   const { geodb, store, config } = context;
   const auditor = new Auditor(context);
-  const reckon = async (
-    ids: readonly string[],
-    operations: readonly CountedOperation[],
-    patienceMs: number,
-  ): Promise<Map<string, number>> => {
-    const users = reckonOnTop(await auditor.read(patienceMs), operations);
-    return new Map(ids.map((id) => [id, users.get(id) ?? 0]));
-  };
+  const reckon = async (audit: Audit, open: readonly CountedOperation[]) =>
+    reckonOnTop(audit, [...open, ...(await readEndedSince(context, audit, open))]);
   return {
     async read(backends, operations) {
-      const ids = backends.map(({ id }) => id);
-      const sources = new Set(operations.map(({ sourceId }) => sourceId));
-      const counts = await reckon(ids, operations, QUICK_MS);
-      const looks = ids
-        .filter((id) => sources.has(id))
-        .map(async (id) => {
-          const { users } = await geodb.pageUsers(id, { limit: 1, cursor: null });
-          counts.set(id, users.length === 0 ? 0 : Math.max(1, counts.get(id) ?? 0));
-        });
-      await Promise.all(looks);
-      return counts;
+      const audit = await auditor.read(QUICK_MS);
+      const users = isQuick(audit) ? audit.users : await reckon(audit, operations);
+      return new Map(backends.map(({ id }) => [id, users.get(id) ?? 0]));
     },
     async countOne(id) {
+      const askedAtMs = Date.now();
+      const former = await auditor.read(QUICK_MS);
+      const isFresh = former.startedAtMs >= askedAtMs;
+      if (isFresh || former.tookMs <= WORTH_WAITING_MS) {
+        const audit = isFresh ? former : await auditor.readAfresh();
+        return audit.users.get(id) ?? 0;
+      }
       const page = await geodb.pageUsers(id, { limit: SHOWN_BY_INDEX, cursor: null });
       if (page.cursor === null) return page.users.length;
-      const operations = await store.listOpenOperations(config.site);
-      const counts = await reckon([id], operations, WORTH_WAITING_MS);
-      return Math.max(SHOWN_BY_INDEX, counts.get(id) ?? 0);
+      const users = await reckon(former, await store.listOpenOperations(config.site));
+      return Math.max(SHOWN_BY_INDEX, users.get(id) ?? 0);
     },
   };
+}
+
+const isQuick = ({ tookMs }: Audit): boolean => tookMs <= QUICK_MS;
+
+/** What they moved before they ended may be newer than the audit. */
+async function readEndedSince(
+  { store, config }: Context,
+  { startedAtMs }: Audit,
+  open: readonly CountedOperation[],
+): Promise<readonly CountedOperation[]> {
+  const { operations } = await store.listOperations(config.site, {
+    limit: RECENT_OPERATIONS,
+    cursor: null,
+  });
+  return operations.filter(
+    ({ operationId, endedAtMs }) =>
+      (endedAtMs ?? 0) >= startedAtMs && !open.some((one) => one.operationId === operationId),
+  );
 }
 
 class Auditor {
@@ -117,6 +130,12 @@ class Auditor {
       }, SLOW_START_MS).unref();
     }
     return Promise.resolve(last);
+  }
+
+  /** By a scan that begins no sooner than now. */
+  async readAfresh(): Promise<Audit> {
+    await this.#running?.catch(() => undefined);
+    return this.#start();
   }
 
   #start(): Promise<Audit> {

@@ -62,16 +62,21 @@ describe('user counts', () => {
   let answerScan: () => Promise<Map<string, number>>;
   let userCounts: UserCounts;
   let open: CountedOperation[];
+  let recent: (CountedOperation & { endedAtMs: number })[];
 
   beforeEach(() => {
     scans = 0;
     people = 7;
     open = [];
+    recent = [];
     answerScan = () => Promise.resolve(new Map([['b0', 7]]));
     userCounts = createUserCounts({
       logger,
       config: { site: 'north' },
-      store: { listOpenOperations: () => Promise.resolve(open) },
+      store: {
+        listOpenOperations: () => Promise.resolve(open),
+        listOperations: () => Promise.resolve({ operations: recent, cursor: null }),
+      },
       geodb: {
         pageUsers: (_id: string, { limit }: { limit: number }) =>
           Promise.resolve({
@@ -103,38 +108,40 @@ describe('user counts', () => {
     expect(performance.now() - startedMs).toBeLessThan(300);
   });
 
-  it('see afresh whether somebody is left on the source of an open operation', async () => {
-    open = [operation(0)];
-    expect((await userCounts.read(backends, open)).get('b0')).toBe(7);
-    people = 0;
-    expect((await userCounts.read(backends, open)).get('b0')).toBe(0);
-    answerScan = () => Promise.resolve(new Map());
-    people = 3;
-    expect((await userCounts.read(backends, open)).get('b0')).toBe(1);
+  const answerSlowly = (users: number, tookMs: number) => () =>
+    new Promise<Map<string, number>>((resolve) =>
+      setTimeout(() => resolve(new Map([['b0', users]])), tookMs),
+    );
+
+  it('take what an operation moved since a slow scan, also when it has ended meanwhile', async () => {
+    answerScan = answerSlowly(50, 150);
+    open = [operation(20)];
+    expect((await userCounts.read(backends, open)).get('b0')).toBe(50);
+    open = [operation(30)];
+    expect((await userCounts.read(backends, open)).get('b0')).toBe(40);
+    open = [];
+    recent = [{ ...operation(45), endedAtMs: Date.now() }];
+    expect((await userCounts.read(backends, open)).get('b0')).toBe(25);
+    recent = [{ ...operation(45), endedAtMs: 1 }];
+    expect((await userCounts.read(backends, open)).get('b0')).toBe(50);
   });
 
-  it('of one Backend are exact while a page shows all of them, and never below a page above', async () => {
+  it('of one Backend wait for a scan of their own that takes a moment', async () => {
+    answerScan = answerSlowly(4_000, 150);
+    expect(await userCounts.countOne('b0')).toBe(4_000);
+    answerScan = answerSlowly(3_000, 150);
+    expect(await userCounts.countOne('b0')).toBe(3_000);
+  });
+
+  it('of one Backend come by the index where scans take long: exact up to a page', async () => {
+    answerScan = answerSlowly(4_000, 3_100);
+    await userCounts.read(backends, []);
     people = 3;
     expect(await userCounts.countOne('b0')).toBe(3);
-    expect(scans).toBe(0);
     people = 5_000;
-    answerScan = () => Promise.resolve(new Map([['b0', 4_990]]));
-    expect(await userCounts.countOne('b0')).toBe(4_990);
-    expect(await userCounts.countOne('b1')).toBe(1_000);
-  });
-
-  it('of one Backend wait for a scan that takes a moment, not for a long one', async () => {
-    people = 5_000;
-    let users = 4_000;
-    let tookMs = 600;
-    answerScan = () =>
-      new Promise((resolve) => setTimeout(() => resolve(new Map([['b0', users]])), tookMs));
     expect(await userCounts.countOne('b0')).toBe(4_000);
-    users = 3_000;
-    tookMs = 3_200;
-    expect(await userCounts.countOne('b0')).toBe(3_000);
-    users = 2_000;
-    expect(await userCounts.countOne('b0')).toBe(3_000);
+    expect(await userCounts.countOne('b1')).toBe(1_000);
+    expect(scans).toBe(1);
   });
 
   it('fail where nothing could be counted yet, and try again', async () => {
