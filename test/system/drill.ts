@@ -15,7 +15,9 @@ import { failTogether } from './scenarios/catastrophe.ts';
 import { failAndReturn } from './scenarios/fail-and-return.ts';
 import { forceRace } from './scenarios/forced-race.ts';
 import { hitMidway, VICTIMS, type Hit, type MidwayVictim } from './scenarios/hit-midway.ts';
+import { loseStorage, wobble } from './scenarios/half-failing.ts';
 import { killMidway } from './scenarios/killed-midway.ts';
+import { settleLoad } from './scenarios/settle-load.ts';
 import { killWorkerOften } from './scenarios/worker-kills.ts';
 
 type Run = (rig: LabRig, figures: Figures) => Promise<void>;
@@ -93,6 +95,36 @@ const RUNS: Readonly<Record<string, Run>> = {
       moveAfterMs: 80,
     }),
   down: (rig, figures) => takeAllDown(rig, figures, { downSecs: 60 }),
+  balance: (rig, figures) =>
+    settleLoad(rig, figures, {
+      ...north,
+      host: 'north-mail1',
+      sharePercent: 70,
+      factor: 2,
+      patienceSecs: 1_200,
+    }),
+  flap: (rig, figures) =>
+    wobble(rig, figures, {
+      ...north,
+      host: 'north-mail3',
+      percents: [9, 11],
+      stepSecs: 20,
+      forSecs: 300,
+      coolTimeSecs: 60,
+      mustAct: false,
+    }),
+  brownout: (rig, figures) =>
+    wobble(rig, figures, {
+      ...north,
+      host: 'north-mail4',
+      percents: [15],
+      stepSecs: 10,
+      forSecs: 150,
+      coolTimeSecs: 60,
+      mustAct: true,
+    }),
+  storage: (rig, figures) =>
+    loseStorage(rig, figures, { ...north, host: 'north-mail2', awaySecs: 90 }),
 };
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
