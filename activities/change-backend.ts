@@ -64,7 +64,10 @@ async function changeStatus(
   const isOurs = before.status !== input.status || isRepeat();
   if (before.status !== input.status) await writeStatus(context, before, input.status);
   const after = await readKnownBackend(context, input.backendId);
-  if (isOurs && after.status === input.status) await rememberChange(context, after);
+  if (after.status === input.status) {
+    if (isOurs) await rememberChange(context, after);
+    else if (after.status === 'online') await forgetOffline(context, after);
+  }
   const { host, status } = after;
   context.logger.info({ backend: host, from: before.status, to: status }, 'backend status changed');
   return status;
@@ -88,6 +91,12 @@ async function writeStatus(
     }
   }
   await context.geodb.changeStatusDirectly(backend.id, backend.status, status);
+}
+
+/** Somebody else set it online. */
+async function forgetOffline({ store, config }: ActivityContext, { id }: Backend): Promise<void> {
+  const memory = { backendId: id, offlineWrittenAtMicros: null, offlineSinceMs: null };
+  await store.updateBackendMemory(config.site, memory);
 }
 
 async function rememberChange(context: ActivityContext, backend: Backend): Promise<void> {

@@ -332,6 +332,21 @@ describe('a Backend that we set offline', () => {
     expect(briefs(offlineByUs(20, given))).toEqual(expected);
   });
 
+  it.each<Case>([
+    {
+      name: 'takes new users again, and that it was offline is forgotten',
+      given: { status: 'online', statusWrittenAtMicros: NOW_MS * 1000 },
+      expected: ['setOnline OnlineByOperator'],
+    },
+    {
+      name: 'is left alone while an operation of its own runs',
+      given: { status: 'online', statusWrittenAtMicros: NOW_MS * 1000, operation: drain },
+      expected: ['nothing OperationRunning'],
+    },
+  ])('that an operator brought back $name', ({ given, expected }) => {
+    expect(briefs({ ...offlineByUs(20, given), ...given })).toEqual(expected);
+  });
+
   it('waits for its hold-down', () => {
     expect(briefs(offlineByUs(10, { attempts: probes(3, 0) }))).toEqual(['nothing HoldDown']);
   });

@@ -65,6 +65,7 @@ export const REASONS = [
   'FailureRateRecovered',
   'EmptyAndCritical',
   'ProbesSucceed',
+  'OnlineByOperator',
   'ProtectionEnded',
   'AutomationResumed',
   'MoveStuck',

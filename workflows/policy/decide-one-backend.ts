@@ -31,6 +31,7 @@ export function decideOneBackend(
   }
   if (facts.status === 'standby') return [answer('nothing', 'Standby')];
   if (facts.status === 'offline') return [decideOffline(snapshot, backend, situation, answer)];
+  if (isBroughtBack(facts)) return [answer('setOnline', 'OnlineByOperator')];
   const ended = decideEnd(backend, answer);
   if (ended !== null) return [ended];
   switch (backend.health.verdict) {
@@ -43,6 +44,14 @@ export function decideOneBackend(
     case 'degraded':
       return [decideDegraded(snapshot, backend, situation, answer)];
   }
+}
+
+/**
+ * We set it offline and somebody else set it online: what we shut besides (to new users) is opened, and
+ * that it was offline is forgotten.
+ */
+function isBroughtBack({ memory, operation }: JudgedBackend['facts']): boolean {
+  return (memory?.offlineWrittenAtMicros ?? null) !== null && operation === null;
 }
 
 type Answer = (kind: Decision['kind'], reason: Reason, fields?: Partial<Decision>) => Decision;

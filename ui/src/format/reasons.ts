@@ -53,6 +53,7 @@ export const REASON_SENTENCES: Readonly<Record<string, Sentence>> = {
   FailureRateRecovered: (facts) => `its failure rate is back to normal${failureRate(facts)}`,
   EmptyAndCritical: 'it is failing and no User lives there any more',
   ProbesSucceed: (facts) => `the proxies see it answer again${successes(facts)}`,
+  OnlineByOperator: 'an operator brought it back, so it takes new Users again',
   ProtectionEnded: 'catastrophe protection has ended',
   AutomationResumed: 'automation runs again',
   MoveStuck: 'moves take too long',
