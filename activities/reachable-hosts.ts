@@ -11,6 +11,11 @@ const TIMEOUT_MS = 1_500;
 const REFRESH_MS = 10_000;
 /** A Backend that nobody looked at for so long is no longer one of ours. */
 const FORGOTTEN_MS = 3_600_000;
+/** Up to here each host is probed whenever somebody asks. */
+const FEW_HOSTS = 50;
+/** At more of them an answer is good for a while, so that 50 hosts a second are probed at most. */
+const MS_A_HOST = 20;
+const LONGEST_GOOD_MS = 10_000;
 
 type Probed = Pick<Backend, 'id' | 'host'>;
 /** Answers the hosts that count as reachable. */
@@ -25,7 +30,7 @@ export function createFindReachable(
   return async (backends) => {
     const [stored, failures] = await Promise.all([
       store.readReachability(config.site),
-      Promise.all(backends.map(({ host }) => probe(host))),
+      Promise.all(backends.map(({ host }) => probe(host, goodForMs(backends.length)))),
     ]);
     const former = new Map(stored.map((each) => [each.backendId, each]));
     const nowMs = Date.now();
@@ -47,19 +52,31 @@ export function createFindReachable(
   };
 }
 
-/** Why a host does not answer; null: it does. */
+/** One that does not answer is asked again every time. */
+const goodForMs = (hosts: number): number =>
+  hosts <= FEW_HOSTS ? 0 : Math.min(LONGEST_GOOD_MS, hosts * MS_A_HOST);
+
+/** Why a host does not answer; null: it does, or did within the given time. */
 function createProbe({
   doveadm,
-}: Pick<ActivityContext, 'doveadm'>): (host: string) => Promise<string | null> {
+}: Pick<ActivityContext, 'doveadm'>): (host: string, goodMs: number) => Promise<string | null> {
   const probing = new Map<string, Promise<string | null>>();
-  return (host) => {
-    const running = probing.get(host);
-    if (running !== undefined) return running;
-    const started = doveadm.findSilence(host, TIMEOUT_MS).finally(() => {
+  const answeredAtMs = new Map<string, number>();
+  const ask = async (host: string): Promise<string | null> => {
+    try {
+      const failure = await doveadm.findSilence(host, TIMEOUT_MS);
+      if (failure === null) answeredAtMs.set(host, Date.now());
+      else answeredAtMs.delete(host);
+      return failure;
+    } finally {
       probing.delete(host);
-    });
-    probing.set(host, started);
-    return started;
+    }
+  };
+  return (host, goodMs) => {
+    if (Date.now() - (answeredAtMs.get(host) ?? 0) < goodMs) return Promise.resolve(null);
+    const running = probing.get(host) ?? ask(host);
+    probing.set(host, running);
+    return running;
   };
 }
 

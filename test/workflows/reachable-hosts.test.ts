@@ -73,3 +73,28 @@ it('the grace began in another process: past it, no user is moved there', async 
   // A source is not looked at by its own mover, and not forgotten for that.
   expect(await rig.store.readReachability(rig.siteName)).toHaveLength(3);
 });
+
+it('at a large site an answer is good for a while, and silence is looked at every time', async () => {
+  const context = contextOf(10);
+  const asked = new Map<string, number>();
+  const silent = new Set(['mail7']);
+  const findReachable = createFindReachable({
+    ...context,
+    doveadm: {
+      ...context.doveadm,
+      findSilence: (host) => {
+        asked.set(host, (asked.get(host) ?? 0) + 1);
+        return Promise.resolve(silent.has(host) ? 'Unreachable' : null);
+      },
+    },
+  });
+  const many = Array.from({ length: 200 }, (_, index) => {
+    return { id: crypto.randomUUID(), host: `mail${index}` };
+  });
+  expect((await findReachable(many)).has('mail7')).toBe(false);
+  silent.clear();
+  expect((await findReachable(many)).size).toBe(200);
+  expect([asked.get('mail7'), asked.get('mail8')]).toEqual([2, 1]);
+  await findReachable(many.slice(0, 50));
+  expect(asked.get('mail8')).toBe(2);
+});
