@@ -7,71 +7,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FeatureState } from '../../workflows/domain/feature-flag.ts';
 import type { DecisionKind, RecordedDecision } from '../../workflows/domain/decision.ts';
 import { decideBackendHealth } from '../../workflows/policy/decide-backend-health.ts';
-import {
-  startExporter,
-  startPrometheus,
-  type FakeExporter,
-  type RunningPrometheus,
-} from '../gateways/prometheus-rig.ts';
-import { openControllerRig, type ControllerRig } from '../support/controller-rig.ts';
-import { startCqlRecorder, type CqlRecorder, type RecordedWrite } from '../support/cql-recorder.ts';
 import { eventually } from '../support/eventually.ts';
-import { playBackend } from '../support/played-backend.ts';
-import {
-  startDoveadmRecorder,
-  startRawDoveadm,
-  type DoveadmCall,
-  type DoveadmRecorder,
-  type RawDoveadm,
-} from '../support/raw-doveadm.ts';
+import { openRecordedSite, type RecordedSite } from '../support/recorded-site.ts';
 
 const BACKENDS = ['mail1', 'mail2', 'mail3', 'mail4'];
-const PROXIES = ['proxy1', 'proxy2'];
 const USERS = 30;
-const DOVEADM_PORT = 24_280;
-/** Where doveadm itself listens, behind its recorder. */
-const BEHIND_PORT = 8090;
 const LONG = { timeoutMs: 150_000, intervalMs: 250 };
-const ATTEMPTS_A_TICK = 3;
-const TICK_MS = 200;
 
-let rig: ControllerRig;
-let cql: CqlRecorder;
-let prometheus: RunningPrometheus;
-let traffic: NodeJS.Timeout;
-const recorders: DoveadmRecorder[] = [];
-const servers: RawDoveadm[] = [];
-const exporters: FakeExporter[] = [];
-const failing = new Set<string>();
-
-/** What the proxies count: every Backend gets logins and deliveries, and some of them fail them. */
-function countAttempts(): void {
-  for (const exporter of exporters) {
-    for (const host of BACKENDS) {
-      const outcome = failing.has(host) ? 'failure' : 'success';
-      for (const event of ['proxy_session', 'lmtp_rcpt_finished']) {
-        exporter.count(`dovecot_${event}_${outcome}_total{dest_host="${host}"}`, ATTEMPTS_A_TICK);
-      }
-    }
-  }
-}
-
-async function startMetrics(): Promise<void> {
-  exporters.push(await startExporter(101, 9900), await startExporter(102, 9900));
-  const targets = exporters.map((exporter, index) => ({
-    exporter,
-    labels: { site: rig.siteName, instance: PROXIES[index] ?? '' },
-  }));
-  prometheus = await startPrometheus([{ job: 'dovecot_proxy', targets }], { lastByte: 100 });
-  traffic = setInterval(countAttempts, TICK_MS);
-}
-
-async function startDoveadm(name: string, byte: number): Promise<void> {
-  const host = rig.at(byte);
-  const behind = { host, port: BEHIND_PORT };
-  servers.push(await startRawDoveadm(behind, (call) => playBackend(rig, name, call)));
-  recorders.push(await startDoveadmRecorder({ host, port: DOVEADM_PORT }, behind));
-}
+let site: RecordedSite;
+let rig: RecordedSite['rig'];
 
 const setHealthHandling = (state: FeatureState): Promise<void> =>
   rig.geodb.writeFeature({
@@ -80,15 +24,6 @@ const setHealthHandling = (state: FeatureState): Promise<void> =>
     feature: 'BackendHealthAutoHandling',
     state,
   });
-
-const calls = (): DoveadmCall[] => recorders.flatMap((recorder) => [...recorder.calls()]);
-const commands = (): string[] => [
-  ...new Set(calls().map(({ method, command }) => command ?? method)),
-];
-
-/** Everything that is not clearly about our own keyspace counts as a write to the GeoDB. */
-const geodbWrites = (): RecordedWrite[] =>
-  cql.writes().filter((write) => !write.cql.includes(rig.config.cassandra.keyspace));
 
 async function findDecision(
   kind: DecisionKind,
@@ -106,28 +41,15 @@ const statusOf = async (host: string): Promise<string | undefined> =>
   (await rig.geodb.readBackend(rig.backendId(host)))?.status;
 
 beforeAll(async () => {
-  const backends = BACKENDS.map((name, index) => ({ name, byte: index + 1, users: USERS }));
-  const proxies = PROXIES.map((name, index) => ({ name, byte: index + 11 }));
-  rig = await openControllerRig({ octet: 7, backends, proxies });
-  const cassandra = { host: rig.infra, port: 9042 };
-  cql = await startCqlRecorder({ host: rig.at(200), port: 9042 }, cassandra);
-  for (const { name, byte } of [...backends, ...proxies]) await startDoveadm(name, byte);
-  await startMetrics();
-  const recorded = { CASSANDRA_SERVERS: `${rig.at(200)}:9042`, PROMETHEUS_URL: prometheus.url };
-  rig.start('worker/main.ts', recorded);
-  rig.start('api/main.ts', recorded);
+  const backends = BACKENDS.map((name) => ({ name, users: USERS }));
+  site = await openRecordedSite({ octet: 7, metricsByte: 101, backends });
+  rig = site.rig;
 }, 240_000);
-
-afterAll(async () => {
-  clearInterval(traffic);
-  await rig.close();
-  await prometheus.stop();
-  for (const part of [cql, ...recorders, ...servers, ...exporters]) await part.close();
-}, 60_000);
+afterAll(() => site.close(), 60_000);
 
 describe('DryRun', () => {
   it('Enabled: the recorders see an evacuation move users and write to the GeoDB', async () => {
-    failing.add('mail1');
+    site.failing.add('mail1');
     const decision = await eventually(
       'an evacuation of mail1 is decided',
       () => findDecision('evacuate', 'mail1', false),
@@ -137,16 +59,16 @@ describe('DryRun', () => {
     expect(decision).toMatchObject({ reason: 'FailureRateCritical', isDryRun: false });
     expect(await countHomes('mail1')).toBe(0);
 
-    const moves = calls().filter(({ command }) => command === 'clusterUserBatchMove');
+    const moves = site.calls().filter(({ command }) => command === 'clusterUserBatchMove');
     const moved = moves.flatMap(({ parameters }) => parameters['user'] as string[]);
     expect(new Set(moved).size).toBe(USERS);
-    const update = calls().find(({ command }) => command === 'clusterBackendUpdate');
+    const update = site.calls().find(({ command }) => command === 'clusterBackendUpdate');
     expect(update?.parameters).toEqual({ host: 'mail1', status: 'offline' });
-    const written = geodbWrites().map((write) => write.cql);
+    const written = site.geodbWrites().map((write) => write.cql);
     expect(written.some((text) => text.includes('cluster_settings'))).toBe(true);
     expect(written).not.toContain('?');
     // Writes of each kind pass by, those to our own keyspace included.
-    const kinds = new Set(cql.writes().map((write) => write.how));
+    const kinds = new Set(site.cql.writes().map((write) => write.how));
     expect(kinds).toContain('execute');
   });
 
@@ -158,10 +80,10 @@ describe('DryRun', () => {
     await setHealthHandling('dryRun');
     // Whoever read the flag before has ended.
     await sleep(3000);
-    for (const recorder of [cql, ...recorders]) recorder.forget();
+    site.forget();
     const before = { homes: await rig.homes(), backends: await rig.geodb.readBackends() };
-    failing.delete('mail1');
-    failing.add('mail2');
+    site.failing.delete('mail1');
+    site.failing.add('mail2');
 
     const evacuation = await eventually(
       'an evacuation of mail2 is decided, again and again',
@@ -180,9 +102,9 @@ describe('DryRun', () => {
 
     expect(evacuation).toMatchObject({ reason: 'FailureRateCritical', hosts: ['mail2'] });
     for (const decision of [evacuation, back]) await expectSnapshot(decision);
-    expect(commands()).toEqual(['GET']);
-    expect(geodbWrites()).toEqual([]);
-    expect(cql.writes().length).toBeGreaterThan(0);
+    expect(site.commands()).toEqual(['GET']);
+    expect(site.geodbWrites()).toEqual([]);
+    expect(site.cql.writes().length).toBeGreaterThan(0);
     expect(await rig.homes()).toEqual(before.homes);
     expect(await rig.geodb.readBackends()).toEqual(before.backends);
     const { operations } = await rig.store.listOperations(rig.siteName, { limit: 10 });
@@ -194,8 +116,8 @@ describe('DryRun', () => {
     await eventually('mail2 is offline', async () => (await statusOf('mail2')) === 'offline', LONG);
     expect(await countHomes('mail2')).toBe(0);
     expect(await findDecision('evacuate', 'mail2', false)).toBeDefined();
-    expect(commands()).toContain('clusterUserBatchMove');
-    expect(geodbWrites().length).toBeGreaterThan(0);
+    expect(site.commands()).toContain('clusterUserBatchMove');
+    expect(site.geodbWrites().length).toBeGreaterThan(0);
   });
 });
 
