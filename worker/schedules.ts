@@ -9,6 +9,7 @@ import {
 import type { Config } from '../platform/config.ts';
 import {
   ENDLESS_TASKS,
+  setTaskIntervalSignal,
   TASK_WORKFLOWS,
   taskIdOf,
   taskQueueOf,
@@ -49,13 +50,23 @@ async function keepEndless(client: Client, config: Config, rhythm: TaskRhythm): 
   const workflowId = taskIdOf(config.site, rhythm.task);
   const former = await readInterval(client, workflowId);
   const hasChanged = former !== null && former !== rhythm.intervalSecs;
-  await client.workflow.start(rhythm.workflowType, {
+  const options = {
     workflowId,
     taskQueue: taskQueueOf(config.site),
+    workflowTaskTimeout: '5s',
     args: [inputOf(config, rhythm)],
     memo: { intervalSecs: rhythm.intervalSecs },
-    workflowIdConflictPolicy: hasChanged ? 'TERMINATE_EXISTING' : 'USE_EXISTING',
-    workflowTaskTimeout: '5s',
+  } as const;
+  if (!hasChanged) {
+    const workflowIdConflictPolicy = 'USE_EXISTING';
+    await client.workflow.start(rhythm.workflowType, { ...options, workflowIdConflictPolicy });
+    return;
+  }
+  const signal = setTaskIntervalSignal;
+  await client.workflow.signalWithStart(rhythm.workflowType, {
+    ...options,
+    signal,
+    signalArgs: [rhythm.intervalSecs],
   });
 }
 

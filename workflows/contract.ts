@@ -193,6 +193,8 @@ export const explainQuery = defineQuery<string>('explain');
 export const wakeSignal = defineSignal<[]>('wake');
 /** With a note: who and why. */
 export const pauseTaskSignal = defineSignal<[note?: string]>('pauseTask');
+/** Another rhythm from now on, in seconds; whether it is paused stays as it is. */
+export const setTaskIntervalSignal = defineSignal<[intervalSecs: number]>('setTaskInterval');
 export const resumeTaskSignal = defineSignal<[]>('resumeTask');
 export const taskPausedQuery = defineQuery<TaskPause>('taskPause');
 

@@ -5,9 +5,16 @@ import {
   isCancellation,
   log,
   setHandler,
+  upsertMemo,
   workflowInfo,
 } from '@temporalio/workflow';
-import { pauseTaskSignal, resumeTaskSignal, taskPausedQuery, wakeSignal } from './contract.ts';
+import {
+  pauseTaskSignal,
+  resumeTaskSignal,
+  setTaskIntervalSignal,
+  taskPausedQuery,
+  wakeSignal,
+} from './contract.ts';
 import type { TaskInput } from './contract.ts';
 import type { TaskName } from './domain/decision.ts';
 import { taskActivities } from './activity-options.ts';
@@ -29,6 +36,7 @@ export async function runEndlessly(
   let isWoken = false;
   let isPaused = input.isPaused === true;
   let pausedNote = input.pausedNote;
+  let { intervalSecs } = input;
   setHandler(wakeSignal, () => {
     isWoken = true;
   });
@@ -40,17 +48,23 @@ export async function runEndlessly(
     isPaused = false;
     pausedNote = undefined;
   });
+  setHandler(setTaskIntervalSignal, (secs) => {
+    intervalSecs = secs;
+    upsertMemo({ intervalSecs });
+    // what is waited for now was reckoned with the former one
+    isWoken ||= !isPaused;
+  });
   setHandler(taskPausedQuery, () => ({ isPaused, note: pausedNote ?? null }));
   for (let run = 0; run < RUNS_BEFORE_CONTINUING; run += 1) {
     if (isPaused) await condition(() => !isPaused || isWoken);
     isWoken = false;
     await runOnce(task, once);
-    await condition(() => isWoken, input.intervalSecs * 1000);
+    await condition(() => isWoken, intervalSecs * 1000);
     if (workflowInfo().continueAsNewSuggested) break;
   }
   await continueAsNew<(next: TaskInput) => Promise<void>>({
     siteName: input.siteName,
-    intervalSecs: input.intervalSecs,
+    intervalSecs,
     isPaused,
     ...(pausedNote === undefined ? {} : { pausedNote }),
   });
