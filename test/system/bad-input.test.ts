@@ -14,6 +14,7 @@ import { playBackend } from '../support/played-backend.ts';
 import { startRawDoveadm, type RawDoveadm } from '../support/raw-doveadm.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { testNet } from '../support/test-net.ts';
+import { replayStored } from './replay-decisions.ts';
 
 const BACKENDS = [
   { name: 'mail1', byte: 1, users: 5 },
@@ -280,4 +281,10 @@ describe('neighbours that die', () => {
     expect([worker.isRunning(), api.isRunning()]).toEqual([true, true]);
     expect([worker.errors(), api.errors()]).toEqual(['', '']);
   });
+});
+
+it('every decision of this run comes out the same when it is made again', async () => {
+  const { total, others } = await replayStored(rig.store, rig.siteName);
+  expect(others).toEqual([]);
+  expect(total).toBeGreaterThan(0);
 });

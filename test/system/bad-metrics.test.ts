@@ -16,6 +16,7 @@ import { eventually } from '../support/eventually.ts';
 import { startGarblingProxy, type Garbler, type GarblingProxy } from '../support/garbling-proxy.ts';
 import { playBackend } from '../support/played-backend.ts';
 import { startRawDoveadm, type RawDoveadm } from '../support/raw-doveadm.ts';
+import { replayStored } from './replay-decisions.ts';
 
 /** So many that the one that fails in each test never makes half of them. */
 const BACKENDS = Array.from({ length: 18 }, (_, index) => `mail${index + 1}`);
@@ -258,4 +259,10 @@ describe('metrics that cannot be trusted', () => {
     const moves = (await actsSince(sinceMs)).filter((act) => /^(evacuate|movePartially)/.test(act));
     expect(moves).toEqual([]);
   });
+});
+
+it('every decision of this run comes out the same when it is made again', async () => {
+  const { total, others } = await replayStored(rig.store, rig.siteName);
+  expect(others).toEqual([]);
+  expect(total).toBeGreaterThan(0);
 });

@@ -22,6 +22,7 @@ import {
   type RawDoveadm,
   type Reply,
 } from '../support/raw-doveadm.ts';
+import { replayStored } from './replay-decisions.ts';
 
 const USERS = 12;
 const SOURCES = ['counts', 'empties', 'moves-fewer', 'refuses', 'dies'];
@@ -215,4 +216,10 @@ describe('a source that takes no list of users', () => {
     });
     expect(asked.get('counts')?.length).toBe(before);
   });
+});
+
+it('every decision of this run comes out the same when it is made again', async () => {
+  const { total, others } = await replayStored(rig.store, rig.siteName);
+  expect(others).toEqual([]);
+  expect(total).toBeGreaterThan(0);
 });

@@ -9,6 +9,7 @@ import type { DecisionKind, RecordedDecision } from '../../workflows/domain/deci
 import { decideBackendHealth } from '../../workflows/policy/decide-backend-health.ts';
 import { eventually } from '../support/eventually.ts';
 import { openRecordedSite, type RecordedSite } from '../support/recorded-site.ts';
+import { replayStored } from './replay-decisions.ts';
 
 const BACKENDS = ['mail1', 'mail2', 'mail3', 'mail4'];
 const USERS = 30;
@@ -119,6 +120,12 @@ describe('DryRun', () => {
     expect(site.commands()).toContain('clusterUserBatchMove');
     expect(site.geodbWrites().length).toBeGreaterThan(0);
   });
+});
+
+it('every decision of this run comes out the same when it is made again', async () => {
+  const { total, others } = await replayStored(rig.store, rig.siteName);
+  expect(others).toEqual([]);
+  expect(total).toBeGreaterThan(0);
 });
 
 /** The decision can be made again from what was stored with it. */
