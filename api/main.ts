@@ -4,6 +4,7 @@ import { getRequestListener } from '@hono/node-server';
 import { initControllerStore } from '../gateways/controller-store/init.ts';
 import { createGateways } from '../gateways/create-gateways.ts';
 import { ConfigError, readConfig } from '../platform/config.ts';
+import { outliveDriverSlips } from '../platform/driver-slips.ts';
 import { createLogger } from '../platform/logger.ts';
 import { createMetrics } from '../platform/metrics.ts';
 import { untilDone } from '../platform/retry.ts';
@@ -17,6 +18,7 @@ const GRACE_MS = 3_000;
 async function main(): Promise<void> {
   const config = readConfig(process.env);
   const logger = createLogger({ level: config.log.level, role: 'api', site: config.site });
+  outliveDriverSlips(logger);
   for (const notice of config.notices) logger.warn(notice);
   const shutdown = createShutdown(logger, { deadlineMs: SHUTDOWN_DEADLINE_MS });
   const metrics = createMetrics();

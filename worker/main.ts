@@ -4,6 +4,7 @@ import type { ActivityContext } from '../activities/context.ts';
 import { createGateways } from '../gateways/create-gateways.ts';
 import { initControllerStore } from '../gateways/controller-store/init.ts';
 import { ConfigError, readConfig, type Config } from '../platform/config.ts';
+import { outliveDriverSlips } from '../platform/driver-slips.ts';
 import { createLogger, type Logger } from '../platform/logger.ts';
 import { createMetrics } from '../platform/metrics.ts';
 import { startMetricsServer } from '../platform/metrics-server.ts';
@@ -19,6 +20,7 @@ const RHYTHM_CHECK_MS = 60_000;
 async function main(): Promise<void> {
   const config = readConfig(process.env);
   const logger = createLogger({ level: config.log.level, role: 'worker', site: config.site });
+  outliveDriverSlips(logger);
   for (const notice of config.notices) logger.warn(notice);
   const shutdown = createShutdown(logger, { deadlineMs: SHUTDOWN_DEADLINE_MS });
   const metrics = createMetrics();

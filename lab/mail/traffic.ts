@@ -5,6 +5,7 @@
 import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { outliveDriverSlips } from '../../platform/driver-slips.ts';
 import { USER_PASSWORD } from './dovecot-config.mjs';
 import { hostFolderOf, hostsOf, PORTS } from './hosts.mjs';
 import { readLabSettings, type LabSettings } from './lab-settings.ts';
@@ -23,6 +24,7 @@ const READ_LOAD_EVERY_MS = 2000;
 const DEFAULT_IDLE_SESSIONS = 60;
 
 async function main(): Promise<void> {
+  outliveDriverSlips(console);
   const settings = readLabSettings(process.env);
   const { geodb, net, stateDir } = settings;
   const client = connectGeodb(geodb);

@@ -7,6 +7,8 @@ import type { SoakRig } from './soak-rig.ts';
 
 const POLL_MS = 1_000;
 const TELL_EVERY_MS = 20_000;
+/** So long nothing may happen: what failed until a moment ago may still be acted upon in the next cycles. */
+const STAYS_CALM_MS = 12_000;
 const reason = 'soak: back to normal';
 
 export interface Calm {
@@ -22,11 +24,15 @@ export interface Calm {
 export async function settle(rig: SoakRig, timeoutMs: number): Promise<Calm> {
   const endMs = Date.now() + timeoutMs;
   let toldAtMs = Date.now();
+  let calmSinceMs: number | null = null;
   for (;;) {
     const unrest = (await Promise.all(SITES.map((site) => settleSite(rig, site)))).flat();
-    if (unrest.length === 0) return { calmAtMs: Date.now(), unrest };
+    calmSinceMs = unrest.length > 0 ? null : (calmSinceMs ?? Date.now());
+    if (calmSinceMs !== null && Date.now() - calmSinceMs >= STAYS_CALM_MS) {
+      return { calmAtMs: calmSinceMs, unrest };
+    }
     if (Date.now() > endMs) return { calmAtMs: null, unrest };
-    if (Date.now() - toldAtMs > TELL_EVERY_MS) {
+    if (unrest.length > 0 && Date.now() - toldAtMs > TELL_EVERY_MS) {
       toldAtMs = Date.now();
       rig.print(`  not calm yet: ${unrest.join('; ')}`);
     }
@@ -55,7 +61,10 @@ async function settleSite(rig: SoakRig, site: string): Promise<string[]> {
     ...(overview.catastrophe.isHolding ? [`${site}: catastrophe protection holds`] : []),
     ...(overview.metrics.isBlind ? [`${site}: blind`] : []),
     ...overview.backends
-      .filter(({ status, verdict }) => status !== 'online' || verdict === 'critical')
+      .filter(
+        ({ status, verdict }) =>
+          status !== 'online' || verdict === 'critical' || verdict === 'degraded',
+      )
       .map(({ host, status, verdict }) => `${host} is ${status}, ${verdict}`),
   ];
 }
