@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseNet } from '../../lab/mail/hosts.mjs';
 import { ROOT_DIR } from '../../lab/parts/folders.mjs';
+import { outliveDriverSlips } from '../../platform/driver-slips.ts';
 import { countFigures, createFigures, printFigures } from '../system/figures.ts';
 import type { BenchTable } from './bench-table.ts';
 import { printSection, writeSection } from './performance-page.ts';
@@ -65,4 +66,5 @@ async function main(): Promise<number> {
   return failed === 0 ? 0 : 1;
 }
 
+outliveDriverSlips(console);
 process.exitCode = await main();

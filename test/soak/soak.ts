@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseNet, ROOT_DIR } from '../../lab/mail/hosts.mjs';
+import { outliveDriverSlips } from '../../platform/driver-slips.ts';
 import { restoreEverything } from './nemesis.ts';
 import { describeFault, planRun, type RunPlan } from './plan.ts';
 import type { RunRecord, Violation } from './record.ts';
@@ -137,4 +138,5 @@ function evidenceOf(plan: RunPlan, record: RunRecord, violations: readonly Viola
   return JSON.stringify({ violations, plan, record }, plain, 1);
 }
 
+outliveDriverSlips(console);
 process.exitCode = await main();

@@ -6,6 +6,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseNet } from '../../lab/mail/hosts.mjs';
+import { outliveDriverSlips } from '../../platform/driver-slips.ts';
 import { countFigures, createFigures, printFigures, type Figures } from './figures.ts';
 import { openLabRig, type LabRig } from './lab-rig.ts';
 import { measureReplays } from './replay-decisions.ts';
@@ -188,4 +189,5 @@ function report(figures: Figures, folder: string | undefined): number {
   return failed === 0 ? 0 : 1;
 }
 
+outliveDriverSlips(console);
 process.exitCode = await main();
