@@ -11,7 +11,16 @@ export async function forgetFormerRuns() {
   mkdirSync(TEST_DIR, { recursive: true });
   for (const name of readdirSync(TEST_DIR)) {
     const folder = join(TEST_DIR, name);
-    if (readRunningLab(folder) === null) await removeRun(folder);
+    if (readRunningLab(folder) === null) await removeUnlessGone(folder);
+  }
+}
+
+/** A run that has just ended removes its own folder meanwhile. */
+async function removeUnlessGone(folder) {
+  try {
+    await removeRun(folder);
+  } catch (error) {
+    if (!['ENOENT', 'ENOTEMPTY'].includes(error.code)) throw error;
   }
 }
 

@@ -67,4 +67,5 @@ async function main(): Promise<number> {
 }
 
 outliveDriverSlips(console);
-process.exitCode = await main();
+// A driver that is still trying to reach what was killed would keep it from ending.
+process.exit(await main());

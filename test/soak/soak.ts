@@ -139,4 +139,5 @@ function evidenceOf(plan: RunPlan, record: RunRecord, violations: readonly Viola
 }
 
 outliveDriverSlips(console);
-process.exitCode = await main();
+// A driver that is still trying to reach what was killed would keep it from ending.
+process.exit(await main());

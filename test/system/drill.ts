@@ -190,4 +190,5 @@ function report(figures: Figures, folder: string | undefined): number {
 }
 
 outliveDriverSlips(console);
-process.exitCode = await main();
+// A driver that is still trying to reach what was killed would keep it from ending.
+process.exit(await main());
