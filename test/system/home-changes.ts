@@ -32,7 +32,13 @@ export function changedTwice(
   const add = (user: string, to: string): void => {
     targets.set(user, [...(targets.get(user) ?? []), to]);
   };
-  for (const { user, to } of logged) add(user, to);
+  const written = new Set<string>();
+  for (const { user, to, timestampMicros } of logged) {
+    // the same order carried out once more, as it may be: the same write has the same effect once
+    const write = `${user} ${to} ${timestampMicros}`;
+    if (!written.has(write)) add(user, to);
+    written.add(write);
+  }
   for (const { username, targetHost, state, isForced } of ledger) {
     if (state !== 'confirmed' || !isForced || targetHost === null) continue;
     if (targets.get(username)?.includes(targetHost) !== true) add(username, targetHost);
