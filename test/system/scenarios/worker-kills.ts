@@ -15,9 +15,10 @@ export interface WorkerKillsPlan {
   readonly limitSecs: number;
 }
 
-const SLOW_PERCENT = 5;
+/** One lane that never rests: below it a mover pauses between chunks, and that would be measured too. */
+const SLOW_PERCENT = 25;
 /** Kills come while it moves again, and not at a round figure of its rhythm. */
-const APART_MS = { least: 3_000, most: 6_000 };
+const APART_MS = { least: 1_000, most: 2_500 };
 /** The last of it is for the end: no kill comes after this share. */
 const LAST_SHARE = 0.9;
 const PATIENCE_MS = 60_000;
