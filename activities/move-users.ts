@@ -75,15 +75,18 @@ export function createMoveUsers(context: ActivityContext, looks: SharedLooks): M
       if (counted === undefined) return moveChunk(context, input, findSilence);
       return moveCounted(context, { ...input, counted }, findSilence);
     },
-    readInflowOfOthers: async ({ sourceId }) =>
-      inflowOfOthers(await context.store.readChunksInFlight(context.config.site), sourceId),
+    readInflowOfOthers: ({ sourceId }) =>
+      withHeartbeat(async () =>
+        inflowOfOthers(await context.store.readChunksInFlight(context.config.site), sourceId),
+      ),
     countUsers: ({ backendId }) => withHeartbeat(() => countUsers(context, looks, backendId)),
-    async saveOperation(operation, decided) {
-      await assertOwnsSite(context, decided);
-      await context.store.saveOperation(operation);
-      const { siteName } = operation;
-      await context.cache.publish({ siteName, topic: 'operations', atMs: Date.now() });
-    },
+    saveOperation: (operation, decided) =>
+      withHeartbeat(async () => {
+        await assertOwnsSite(context, decided);
+        await context.store.saveOperation(operation);
+        const { siteName } = operation;
+        await context.cache.publish({ siteName, topic: 'operations', atMs: Date.now() });
+      }),
   };
 }
 

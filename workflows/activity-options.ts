@@ -35,7 +35,7 @@ export const moverActivities = proxyActivities<Activities>({
   retry: { initialInterval: '200ms', backoffCoefficient: 1.5, maximumInterval: '2s' },
 });
 
-/** Short reads and writes of a mover that have no time to heartbeat. */
+/** Seldom and short writes of a mover, without a heartbeat. */
 export const moverRecords = proxyActivities<Activities>({
   startToCloseTimeout: '5s',
   retry: { initialInterval: '200ms', backoffCoefficient: 1.5, maximumInterval: '2s' },

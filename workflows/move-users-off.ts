@@ -10,7 +10,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import { moverRecords } from './activity-options.ts';
+import { moverActivities } from './activity-options.ts';
 import {
   explainQuery,
   progressQuery,
@@ -110,7 +110,7 @@ function createMover(input: MoverInput): Mover {
       setCurrentDetails(explain(mover.state, inbox));
       const { epoch = null } = mover.state.request;
       try {
-        await moverRecords.saveOperation(row, { epoch });
+        await moverActivities.saveOperation(row, { epoch });
       } finally {
         isSaving = false;
       }

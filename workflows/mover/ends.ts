@@ -1,6 +1,6 @@
 /** How an operation ends: stopped, given up, overtaken or done, and who is told. */
 import { ActivityFailure, condition } from '@temporalio/workflow';
-import { moverRecords } from '../activity-options.ts';
+import { moverActivities, moverRecords } from '../activity-options.ts';
 import type { MoverInbox } from '../contract.ts';
 import { isAutomatic } from '../domain/operation.ts';
 import { become, openBook, openRemaining, toRow } from './book.ts';
@@ -38,7 +38,7 @@ export async function endOvertaken(mover: Mover): Promise<void> {
     const ended = become(openBook(request, nowMs), 'superseded', 'Overtaken');
     const operation = { ...ended.operation, endedAtMs: nowMs };
     const row = toRow({ ...ended, operation }, mover.inbox, nowMs);
-    await moverRecords.saveOperation(row, { epoch: request.epoch ?? null });
+    await moverActivities.saveOperation(row, { epoch: request.epoch ?? null });
   }
   mover.inbox.overtaken = [];
 }

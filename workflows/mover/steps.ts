@@ -80,7 +80,7 @@ export async function sendPlanned(mover: Mover): Promise<boolean> {
     async awaitOthers() {
       await condition(() => mover.isHeld(), OTHERS_INTERVAL_MS);
       const { sourceId } = stateOf(mover).request;
-      mover.inflowOfOthers = await moverRecords.readInflowOfOthers({ sourceId });
+      mover.inflowOfOthers = await moverActivities.readInflowOfOthers({ sourceId });
     },
     async onMoved(moved) {
       mover.state = addMoved(stateOf(mover), moved, Date.now());
