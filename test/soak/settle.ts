@@ -62,8 +62,11 @@ async function settleSite(rig: SoakRig, site: string): Promise<string[]> {
     ...(overview.metrics.isBlind ? [`${site}: blind`] : []),
     ...overview.backends
       .filter(
-        ({ status, verdict }) =>
-          status !== 'online' || verdict === 'critical' || verdict === 'degraded',
+        ({ status, verdict, users }) =>
+          status !== 'online' ||
+          verdict === 'critical' ||
+          // without users it stays degraded until its look-back has forgotten the faults
+          (verdict === 'degraded' && (users ?? 0) > 0),
       )
       .map(({ host, status, verdict }) => `${host} is ${status}, ${verdict}`),
   ];
