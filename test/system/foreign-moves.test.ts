@@ -15,7 +15,6 @@ import {
 import { eventually } from '../support/eventually.ts';
 import { playBackend } from '../support/played-backend.ts';
 import { startRawDoveadm, type RawDoveadm } from '../support/raw-doveadm.ts';
-import { replayStored } from './replay-decisions.ts';
 
 const USERS = 4;
 const STUCK_SECS = 6;
@@ -211,10 +210,4 @@ describe('moves that somebody else began', () => {
     }
     await close();
   });
-});
-
-it('every decision of this run comes out the same when it is made again', async () => {
-  const { total, others } = await replayStored(rig.store, rig.siteName);
-  expect(others).toEqual([]);
-  expect(total).toBeGreaterThan(0);
 });
