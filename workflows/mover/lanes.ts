@@ -42,8 +42,8 @@ export async function runLanes(
   control: LaneControl,
 ): Promise<boolean> {
   const waiting = [...chunks];
-  const inflow = new Map(onTheWay);
   const countsOpen = patched(COUNTS_WHAT_IS_OPEN);
+  const inflow = new Map(countsOpen ? onTheWay : []);
   let hasFailed = false;
   const send = async (chunk: OpenChunk, speedPercent: number): Promise<MovedChunk> => {
     try {
