@@ -17,7 +17,7 @@ import {
 } from '../support/crash-rig.ts';
 import { eventually } from '../support/eventually.ts';
 import { isSideEffect, nameOf, type CrashPoint, type SideEffect } from '../support/side-effects.ts';
-import { importsOf, readText } from '../support/source-files.ts';
+import { importsOf, readText, sourceFiles } from '../support/source-files.ts';
 
 const ALL_POINTS_MS = 600_000;
 /** Movers that are killed together, and sites at a time. A mover that has halted holds five activities, of 50. */
@@ -380,11 +380,9 @@ const NOT_OF_MOVERS: Readonly<Record<string, string>> = {
 
 /** The activities that movers ask for, and all that these import of activities. */
 function filesOfMover(): Set<string> {
-  const movers = [
-    'workflows/move-users-off.ts',
-    'workflows/mover/steps.ts',
-    'workflows/mover/lanes.ts',
-  ];
+  const isOfMover = (path: string): boolean =>
+    path === 'workflows/move-users-off.ts' || path.startsWith('workflows/mover/');
+  const movers = sourceFiles.filter(isOfMover);
   const asked = movers.flatMap((path) =>
     [...readText(path).matchAll(/mover(?:Activities|Records)\s*\.(\w+)\(/g)].map(
       (found) => found[1],

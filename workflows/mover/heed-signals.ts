@@ -2,7 +2,11 @@
 import { patched } from '@temporalio/workflow';
 import { moverActivities } from '../activity-options.ts';
 import type { MoverState, OpenChunk } from '../contract.ts';
-import { selectTargets, type TargetSelection } from '../policy/select-targets.ts';
+import {
+  selectTargets,
+  type TargetCandidate,
+  type TargetSelection,
+} from '../policy/select-targets.ts';
 import type { Mover } from './mover.ts';
 import { audit } from './ends.ts';
 
@@ -26,13 +30,24 @@ async function retargetUnsent(mover: Mover): Promise<void> {
   if (mover.state === null || wrong.length === 0) return;
   const { sourceId } = mover.state.request;
   const { candidates } = await moverActivities.readMoveSituation({ sourceId, targetIds });
-  const users = wrong.reduce((sum, chunk) => sum + chunk.counts.remaining, 0);
+  mover.state = reassign(mover.state, wrong, candidates, targetIds);
+}
+
+/** Shares chunks that are not sent out anew; where there is no target, all stay as planned. */
+export function reassign(
+  state: MoverState,
+  chunks: readonly OpenChunk[],
+  candidates: readonly TargetCandidate[],
+  targetIds: readonly string[],
+): MoverState {
+  const users = chunks.reduce((sum, chunk) => sum + chunk.counts.remaining, 0);
+  const { sourceId } = state.request;
   const { quotas } = selectTargets(candidates, { sourceId, targetIds, users });
-  mover.state = assignTargets(mover.state, wrong, quotas);
+  return assignTargets(state, chunks, quotas);
 }
 
 /** Each chunk goes to the target that still lacks the most; without any, all stay as planned. */
-export function assignTargets(
+function assignTargets(
   state: MoverState,
   chunks: readonly OpenChunk[],
   quotas: TargetSelection['quotas'],

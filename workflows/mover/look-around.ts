@@ -6,7 +6,7 @@ import type { MoverState } from '../contract.ts';
 import { isAutomatic } from '../domain/operation.ts';
 import { selectTargets, type TargetSelection } from '../policy/select-targets.ts';
 import { become } from './book.ts';
-import { assignTargets } from './heed-signals.ts';
+import { reassign } from './heed-signals.ts';
 import { noteCounts, usersKnown } from './known-users.ts';
 import { stateOf, type Mover } from './mover.ts';
 
@@ -83,22 +83,18 @@ export async function mayStillSend(mover: Mover): Promise<boolean> {
   const situation = await lookAround(mover);
   if (situation === null) return false;
   const { request, openChunks } = stateOf(mover);
-  const refused = selectTargets(situation.candidates, {
-    sourceId: request.sourceId,
-    targetIds: targetsOf(mover),
-    users: 0,
-  });
-  const fit = new Set(refused.quotas.map(({ backendId }) => backendId));
+  const targetIds = targetsOf(mover);
+  const wish = { sourceId: request.sourceId, targetIds, users: 0 };
+  const selection = selectTargets(situation.candidates, wish);
+  const fit = new Set(selection.quotas.map(({ backendId }) => backendId));
   const wrong = openChunks.filter(({ isSent, targetId }) => !isSent && !fit.has(targetId));
   if (wrong.length > 0 && fit.size === 0) {
-    await awaitTarget(mover, situation, refused);
+    await awaitTarget(mover, situation, selection);
     mover.lookedAtMs = 0;
     return false;
   }
-  const users = wrong.reduce((sum, { counts }) => sum + counts.remaining, 0);
-  const wish = { sourceId: request.sourceId, targetIds: targetsOf(mover), users };
-  const { quotas } = selectTargets(situation.candidates, wish);
-  mover.state = assignTargets(become(stateOf(mover), 'running', null), wrong, quotas);
+  const running = become(stateOf(mover), 'running', null);
+  mover.state = reassign(running, wrong, situation.candidates, targetIds);
   return true;
 }
 
