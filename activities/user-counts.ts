@@ -62,13 +62,13 @@ export function createUserCounts(context: Context): UserCounts {
     reckonOnTop(audit, [...open, ...(await readEndedSince(context, audit, open))]);
   return {
     async read(backends, operations) {
-      const audit = await auditor.read(QUICK_MS);
+      const audit = await auditor.read();
       const users = isQuick(audit) ? audit.users : await reckon(audit, operations);
       return new Map(backends.map(({ id }) => [id, users.get(id) ?? 0]));
     },
     async countOne(id) {
       const askedAtMs = Date.now();
-      const former = await auditor.read(QUICK_MS);
+      const former = await auditor.read();
       const isFresh = former.startedAtMs >= askedAtMs;
       if (isFresh || former.tookMs <= WORTH_WAITING_MS) {
         const audit = isFresh ? former : await auditor.readAfresh();
@@ -110,15 +110,11 @@ class Auditor {
     this.#context = context;
   }
 
-  /**
-   * Rejects only where a scan failed and no former one is young enough.
-   *
-   * @param patienceMs who asks waits for a scan that took no longer than that the last time.
-   */
-  read(patienceMs: number): Promise<Audit> {
+  /** Rejects only where a scan failed and no former one is young enough. */
+  read(): Promise<Audit> {
     const nowMs = Date.now();
     const last = this.#last;
-    if (last === null || nowMs - last.startedAtMs > MAX_AGE_MS || last.tookMs <= patienceMs) {
+    if (last === null || nowMs - last.startedAtMs > MAX_AGE_MS || isQuick(last)) {
       return this.#start();
     }
     if (this.#running === null && nowMs >= this.#nextAtMs) {

@@ -43,8 +43,13 @@ export async function planEvacuation(
     geodb.pageUsers(source.id, { limit: EXACT_USERS, cursor: null }),
     readRemoteCandidates(state, cluster, part.targetIds),
   ]);
-  const counted = facts.counts.get(source.id)?.users ?? (await geodb.countUsers(source.id));
-  const present = first.cursor === null ? first.users.length : Math.max(EXACT_USERS, counted);
+  const present =
+    first.cursor === null
+      ? first.users.length
+      : Math.max(
+          EXACT_USERS,
+          facts.counts.get(source.id)?.users ?? (await geodb.countUsers(source.id)),
+        );
   const users = Math.ceil((present * part.percentage) / 100);
   const own = facts.backends.map((backend) => candidateOf(facts, backend));
   const candidates = [...own, ...remote];
