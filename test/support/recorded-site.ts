@@ -3,6 +3,7 @@ import { startExporter, startPrometheus, type FakeExporter } from '../gateways/p
 import { openControllerRig, type ControllerRig } from './controller-rig.ts';
 import { startCqlRecorder, type CqlRecorder, type RecordedWrite } from './cql-recorder.ts';
 import { playBackend } from './played-backend.ts';
+import { playTraffic } from './played-traffic.ts';
 import {
   startDoveadmRecorder,
   startRawDoveadm,
@@ -15,8 +16,6 @@ const PROXIES = ['proxy1', 'proxy2'];
 const DOVEADM_PORT = 24_280;
 /** Where doveadm itself listens, behind its recorder. */
 const BEHIND_PORT = 8090;
-const ATTEMPTS_A_TICK = 3;
-const TICK_MS = 200;
 
 export interface RecordedSiteOptions {
   readonly octet: number;
@@ -68,9 +67,8 @@ export async function openRecordedSite(options: RecordedSiteOptions): Promise<Re
   const jobs = [{ job: 'dovecot_proxy', targets }];
   const prometheus = await startPrometheus(jobs, { lastByte: metricsByte - 1 });
   const failing = new Set<string>();
-  const traffic = setInterval(() => {
-    for (const exporter of exporters) countAttempts(exporter, backends, failing);
-  }, TICK_MS);
+  const names = backends.map(({ name }) => name);
+  const stopTraffic = playTraffic(exporters, names, failing);
   const recorded = { CASSANDRA_SERVERS: `${rig.at(200)}:9042`, PROMETHEUS_URL: prometheus.url };
   rig.start('worker/main.ts', recorded);
   rig.start('api/main.ts', recorded);
@@ -88,24 +86,10 @@ export async function openRecordedSite(options: RecordedSiteOptions): Promise<Re
       for (const recorder of [cql, ...recorders]) recorder.forget();
     },
     async close() {
-      clearInterval(traffic);
+      stopTraffic();
       await rig.close();
       await prometheus.stop();
       for (const part of [cql, ...recorders, ...servers, ...exporters]) await part.close();
     },
   };
-}
-
-/** What the proxies count: every Backend gets logins and deliveries, and some of them fail them. */
-function countAttempts(
-  exporter: FakeExporter,
-  backends: readonly { readonly name: string }[],
-  failing: ReadonlySet<string>,
-): void {
-  for (const { name } of backends) {
-    const outcome = failing.has(name) ? 'failure' : 'success';
-    for (const event of ['proxy_session', 'lmtp_rcpt_finished']) {
-      exporter.count(`dovecot_${event}_${outcome}_total{dest_host="${name}"}`, ATTEMPTS_A_TICK);
-    }
-  }
 }

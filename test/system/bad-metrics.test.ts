@@ -15,6 +15,7 @@ import { openControllerRig, type ControllerRig } from '../support/controller-rig
 import { eventually } from '../support/eventually.ts';
 import { startGarblingProxy, type Garbler, type GarblingProxy } from '../support/garbling-proxy.ts';
 import { playBackend } from '../support/played-backend.ts';
+import { playTraffic } from '../support/played-traffic.ts';
 import { startRawDoveadm, type RawDoveadm } from '../support/raw-doveadm.ts';
 import { replayStored } from './replay-decisions.ts';
 
@@ -23,8 +24,6 @@ const BACKENDS = Array.from({ length: 18 }, (_, index) => `mail${index + 1}`);
 const PROXIES = ['proxy1', 'proxy2'];
 const USERS = 3;
 const DOVEADM_PORT = 24_280;
-const ATTEMPTS_A_TICK = 3;
-const TICK_MS = 200;
 const LONG = { timeoutMs: 180_000, intervalMs: 250 };
 /** Cycles that pass while the Backend fails and nobody may notice. */
 const BLIND_CYCLES = 3;
@@ -32,22 +31,11 @@ const BLIND_CYCLES = 3;
 let rig: ControllerRig;
 let prometheus: RunningPrometheus;
 let proxy: GarblingProxy;
-let traffic: NodeJS.Timeout;
+let stopTraffic: () => void;
 let token: string;
 const exporters: FakeExporter[] = [];
 const servers: RawDoveadm[] = [];
 const failing = new Set<string>();
-
-function countAttempts(): void {
-  for (const exporter of exporters) {
-    for (const host of BACKENDS) {
-      const outcome = failing.has(host) ? 'failure' : 'success';
-      for (const event of ['proxy_session', 'lmtp_rcpt_finished']) {
-        exporter.count(`dovecot_${event}_${outcome}_total{dest_host="${host}"}`, ATTEMPTS_A_TICK);
-      }
-    }
-  }
-}
 
 beforeAll(async () => {
   const backends = BACKENDS.map((name, index) => ({ name, byte: index + 1, users: USERS }));
@@ -66,7 +54,7 @@ beforeAll(async () => {
   }));
   prometheus = await startPrometheus([{ job: 'dovecot_proxy', targets }], { lastByte: 110 });
   proxy = await startGarblingProxy({ host: rig.at(200), port: 9090 }, prometheus.url);
-  traffic = setInterval(countAttempts, TICK_MS);
+  stopTraffic = playTraffic(exporters, BACKENDS, failing);
   const more = { PROMETHEUS_URL: `http://${rig.at(200)}:9090` };
   rig.start('worker/main.ts', more);
   rig.start('api/main.ts', more);
@@ -74,7 +62,7 @@ beforeAll(async () => {
 }, 300_000);
 
 afterAll(async () => {
-  clearInterval(traffic);
+  stopTraffic();
   await rig.close();
   await proxy.close();
   await prometheus.stop();

@@ -59,6 +59,14 @@ export function isAutomatic(cause: OperationCause): boolean {
   return cause !== 'operator';
 }
 
+/** The feature that has to be enabled for it; drains have none, and know only the site's switch. */
+export function featureOf(
+  cause: OperationCause,
+): 'BackendLoadBalancing' | 'BackendHealthAutoHandling' | null {
+  if (cause === 'drain') return null;
+  return cause === 'rebalance' ? 'BackendLoadBalancing' : 'BackendHealthAutoHandling';
+}
+
 /** A higher cause supersedes a lower one; equal or lower is refused. */
 export function outranks(newer: OperationCause, running: OperationCause): boolean {
   return OPERATION_CAUSES.indexOf(newer) < OPERATION_CAUSES.indexOf(running);

@@ -3,7 +3,7 @@ import { condition, patched } from '@temporalio/workflow';
 import type { MoveSituation } from '../../activities/move-users.ts';
 import { moverActivities } from '../activity-options.ts';
 import type { MoverState } from '../contract.ts';
-import { isAutomatic } from '../domain/operation.ts';
+import { featureOf, isAutomatic } from '../domain/operation.ts';
 import { selectTargets, type TargetSelection } from '../policy/select-targets.ts';
 import { become } from './book.ts';
 import { reassign } from './heed-signals.ts';
@@ -36,14 +36,13 @@ export async function lookAround(mover: Mover): Promise<MoveSituation | null> {
   return null;
 }
 
-/** Why automation may not go on by itself; null: it may. Drains know only the site's switch. */
+/** Why automation may not go on by itself; null: it may. */
 function findHold(state: MoverState, situation: MoveSituation): string | null {
   const { cause } = state.request;
   if (!isAutomatic(cause)) return null;
   if (situation.automation === 'paused') return 'AutomationPaused';
-  if (cause === 'drain') return null;
-  const isBalancing = cause === 'rebalance';
-  const feature = isBalancing ? 'BackendLoadBalancing' : 'BackendHealthAutoHandling';
+  const feature = featureOf(cause);
+  if (feature === null) return null;
   return situation.features[feature] === 'enabled' ? null : 'FeatureDisabled';
 }
 

@@ -5,7 +5,7 @@ import type {
 } from '../domain/cluster-snapshot.ts';
 import type { Decision, Reason } from '../domain/decision.ts';
 import type { FeatureState } from '../domain/feature-flag.ts';
-import { isAutomatic } from '../domain/operation.ts';
+import { featureOf, isAutomatic } from '../domain/operation.ts';
 import type { CatastropheState } from './catastrophe.ts';
 import type { JudgedBackend } from './decide-backend-health.ts';
 import { healthDecision } from './health-decision.ts';
@@ -84,8 +84,7 @@ function waitReason(
 ): WaitReason | null {
   if (snapshot.automation === 'paused') return 'AutomationPaused';
   if (catastrophe.isHolding) return 'CatastropheProtection';
-  if (operation.cause === 'drain') return null;
-  const isBalancing = operation.cause === 'rebalance';
-  const feature = isBalancing ? 'BackendLoadBalancing' : 'BackendHealthAutoHandling';
+  const feature = featureOf(operation.cause);
+  if (feature === null) return null;
   return featureAt(snapshot, facts, feature) === 'enabled' ? null : 'FeatureDisabled';
 }
