@@ -6,6 +6,7 @@ import type {
   MoveCounts,
   UserHomeWithWriteTime,
 } from '../workflows/domain/user-move.ts';
+import { claimRoom } from './claim-room.ts';
 import type { ActivityContext } from './context.ts';
 import { forceRows } from './force-rows.ts';
 import { isRepeat, withHeartbeat } from './heartbeat.ts';
@@ -40,6 +41,8 @@ export interface MoveChunkInput {
   readonly targetId?: string;
   /** A chunk whose users the source chooses; absent: they are in the ledger. */
   readonly counted?: CountedChunk;
+  /** Users on their way to one target, by all movers; absent: the caller counts for itself alone. */
+  readonly maxParallelInflow?: number;
   readonly epoch?: number | null;
 }
 
@@ -62,6 +65,8 @@ export interface MovedChunk {
   readonly refusal: string | null;
   /** Of a counted chunk: when the source answered; absent or null: not yet. */
   readonly answeredAtMs?: number | null;
+  /** Others are on their way to the target: nothing was sent, and all is as it was planned. Absent: no. */
+  readonly isHeldBack?: boolean;
 }
 
 export async function moveChunk(
@@ -72,26 +77,51 @@ export async function moveChunk(
   return withHeartbeat(async (signal) => {
     const [read] = await Promise.all([readRows(context, input), assertOwnsSite(context, input)]);
     const looked = await settle(context, input, await retarget(context, input, read));
-    let { rows } = looked;
-    let isSourceSilent = false;
-    let refusal: string | null = null;
-    if (input.mode === 'cancel') rows = await cancelRows(context, rows);
-    else if (rows.some(isOpen) && input.mode !== 'check') {
-      if (input.kind === 'finishMoves') rows = await dropEnded(context, rows);
-      refusal = await findSilence(input.sourceHost, input);
-      isSourceSilent = refusal !== null;
-      if (input.mode === 'force' || isSourceSilent) {
-        rows = await forceRows(context, input, rows, { isSourceSilent, looked });
-      } else {
-        const sent = await sendRows(context, input, rows, { looked, signal });
-        rows = sent.rows;
-        refusal = sent.refusal;
-      }
-      rows = (await settle(context, input, rows)).rows;
-    }
+    const done = await carryOut(context, input, looked, { findSilence, signal });
+    const { rows, isSourceSilent = false, refusal = null, isHeldBack = false } = done;
     await noteInFlight(context, input, rows);
-    return { ...summarize(input.chunk, rows), isSourceSilent, refusal };
+    const moved = { ...summarize(input.chunk, rows), isSourceSilent, refusal };
+    return isHeldBack ? { ...moved, isHeldBack } : moved;
   });
+}
+
+type Outcome = { readonly rows: LedgerRow[] } & Partial<
+  Pick<MovedChunk, 'isSourceSilent' | 'refusal' | 'isHeldBack'>
+>;
+
+async function carryOut(
+  context: ActivityContext,
+  input: MoveChunkInput,
+  looked: Looked & { readonly rows: LedgerRow[] },
+  means: { readonly findSilence: FindSilence; readonly signal: AbortSignal },
+): Promise<Outcome> {
+  const { mode, kind, sourceHost } = input;
+  if (mode === 'cancel') return { rows: await cancelRows(context, looked.rows) };
+  if (mode === 'check' || !looked.rows.some(isOpen)) return { rows: looked.rows };
+  const rows = kind === 'finishMoves' ? await dropEnded(context, looked.rows) : looked.rows;
+  if (!(await hasRoom(context, input, rows))) return { rows, isHeldBack: true };
+  const refusal = await means.findSilence(sourceHost, input);
+  const isSourceSilent = refusal !== null;
+  if (mode === 'force' || isSourceSilent) {
+    const forced = await forceRows(context, input, rows, { isSourceSilent, looked });
+    return { rows: (await settle(context, input, forced)).rows, isSourceSilent, refusal };
+  }
+  const sent = await sendRows(context, input, rows, { looked, signal: means.signal });
+  return { rows: (await settle(context, input, sent.rows)).rows, refusal: sent.refusal };
+}
+
+/** Whoever was sent before is on his way already. */
+async function hasRoom(
+  { store }: ActivityContext,
+  { maxParallelInflow, siteName, sourceId, operationId, chunk }: MoveChunkInput,
+  rows: readonly LedgerRow[],
+): Promise<boolean> {
+  const open = rows.filter(isOpen);
+  const targetId = open[0]?.targetId;
+  const wasSent = open.some(({ attempts }) => attempts > 0);
+  if (maxParallelInflow === undefined || targetId === undefined || wasSent) return true;
+  const claim = { siteName, sourceId, operationId, chunk, targetId, remaining: open.length };
+  return claimRoom(store, claim, maxParallelInflow);
 }
 
 function readRows(context: ActivityContext, input: MoveChunkInput): Promise<LedgerRow[]> {

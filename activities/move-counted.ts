@@ -4,6 +4,7 @@
  */
 import { GatewayError } from '../gateways/gateway-error.ts';
 import type { ChunkInFlight, LedgerRow, UserHome } from '../workflows/domain/user-move.ts';
+import { claimRoom } from './claim-room.ts';
 import type { ActivityContext } from './context.ts';
 import { forceRows } from './force-rows.ts';
 import { withHeartbeat } from './heartbeat.ts';
@@ -51,7 +52,9 @@ export async function moveCounted(
     if (chunk.attempts > 0) await nameMoved(context, input, chunk);
     if (input.mode === 'cancel') await cancelChunk(context, chunk);
     else if (input.mode === 'check' || hasGivenAll(chunk)) release(chunk);
-    else if (openUsers(input, chunk) > 0) {
+    else if (openUsers(input, chunk) > 0 && !(await hasRoom(context, input, chunk))) {
+      return { ...toMoved(input, chunk, { refusal, isSourceSilent }), isHeldBack: true };
+    } else if (openUsers(input, chunk) > 0) {
       refusal = await findSilence(input.sourceHost, input);
       isSourceSilent = refusal !== null;
       if (input.mode === 'force' || isSourceSilent) {
@@ -75,6 +78,19 @@ async function readChunk(context: ActivityContext, input: CountedInput): Promise
   const { answeredAtMs } = input.counted;
   const { attempts = 0, sentAtMs = 0 }: Partial<ChunkInFlight> = note ?? {};
   return { rows, attempts, sentAtMs, answeredAtMs, isReleased: false };
+}
+
+/** Whoever was asked for before is on his way already. */
+async function hasRoom(
+  { store }: ActivityContext,
+  input: CountedInput,
+  chunk: Chunk,
+): Promise<boolean> {
+  const { maxParallelInflow, siteName, sourceId, operationId, counted } = input;
+  if (maxParallelInflow === undefined || chunk.attempts > 0) return true;
+  const key = { siteName, sourceId, operationId, chunk: input.chunk };
+  const claim = { ...key, targetId: counted.targetId, remaining: openUsers(input, chunk) };
+  return claimRoom(store, claim, maxParallelInflow);
 }
 
 /** Those who were not found yet. */

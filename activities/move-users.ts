@@ -8,6 +8,7 @@ import type { PolicySettings } from '../workflows/domain/policy-settings.ts';
 import type { ChunkInFlight } from '../workflows/domain/user-move.ts';
 import { resolveFeatures } from '../workflows/policy/resolve-feature.ts';
 import type { TargetCandidate } from '../workflows/policy/select-targets.ts';
+import { inflowOfOthers } from './claim-room.ts';
 import type { ActivityContext, SharedLooks } from './context.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { readKnownBackend } from './known-backend.ts';
@@ -22,7 +23,6 @@ import { assertOwnsSite, type DecidedUnder } from './site-owner.ts';
 import { createFindSilence } from './source-silence.ts';
 
 const DOVEADM_TIMEOUT_MS = 1_500;
-const SENDING_MS = 10_000;
 const COMMANDS_MAX_AGE_MS = 30_000;
 
 /** Everything that a mover reads again before each round. */
@@ -201,19 +201,4 @@ async function takesUserList(
     logger.debug({ backend: sourceHost, code: error.code }, 'commands of the source not read');
     return true;
   }
-}
-
-/** What takes longer than a command may take is stuck: it waits, and is no work for its target. */
-function inflowOfOthers(
-  chunks: readonly ChunkInFlight[],
-  sourceId: string,
-): Record<string, number> {
-  const sinceMs = Date.now() - SENDING_MS;
-  const inflow: Record<string, number> = {};
-  for (const chunk of chunks) {
-    const isSending = chunk.attempts > 0 && chunk.sentAtMs > sinceMs;
-    if (!isSending || chunk.sourceId === sourceId) continue;
-    inflow[chunk.targetId] = (inflow[chunk.targetId] ?? 0) + chunk.remaining;
-  }
-  return inflow;
 }

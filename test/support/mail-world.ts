@@ -22,6 +22,8 @@ export class MailWorld {
   readonly inflowLater: Readonly<Record<string, number>>[] = [];
   /** How many of a chunk's open users end; all by default. */
   behaviour: ChunkBehaviour = (_input, users) => users;
+  /** Is there no room for this chunk, by what the others send right now? */
+  holdsBack: (input: MoveChunkInput) => boolean = () => false;
   readonly candidate = {
     status: 'online',
     loadFactor: 100,
@@ -112,19 +114,28 @@ export class MailWorld {
     const chunk = this.chunks.get(input.chunk);
     if (chunk === undefined) throw new Error(`chunk ${String(input.chunk)} was never planned`);
     const open = chunk.planned - chunk.done - chunk.cancelled;
+    const isHeldBack = input.mode === 'send' && this.holdsBack(input);
+    if (isHeldBack) return this.answer(input, { attempts: 0, isHeldBack });
     if (input.mode === 'cancel') chunk.cancelled += open;
     else if (open > 0) {
       const ended = await this.behaviour(input, open);
       chunk.done += ended;
       this.usersOnSource -= ended;
     }
-    const remaining = chunk.planned - chunk.done - chunk.cancelled;
-    const { planned, done, cancelled } = chunk;
+    return this.answer(input, { attempts: 1 });
+  }
+
+  private answer(
+    input: MoveChunkInput,
+    how: Pick<MovedChunk, 'attempts' | 'isHeldBack'>,
+  ): MovedChunk {
+    const { planned = 0, done = 0, cancelled = 0 } = this.chunks.get(input.chunk) ?? {};
+    const remaining = planned - done - cancelled;
     return {
+      ...how,
       chunk: input.chunk,
       counts: { planned, confirmed: done, skipped: cancelled, failed: 0, remaining },
       forced: 0,
-      attempts: 1,
       isSourceSilent: false,
       firstConfirmedAtMs: done > 0 ? Date.now() : null,
       refusal: null,

@@ -115,6 +115,23 @@ describe('moveUsersOff', () => {
     });
   });
 
+  it('sends a chunk later that was held back because another mover was quicker', async () => {
+    const world = new MailWorld(100);
+    const heldBack: number[] = [];
+    world.holdsBack = ({ chunk }) => {
+      if (heldBack.length >= 3) return false;
+      heldBack.push(chunk);
+      return true;
+    };
+    await withWorld(world, async (workflowId) => {
+      await ask(workflowId, evacuation({ maxUsers: 80, stepRatio: 1, kind: 'partialMove' }));
+      await rig.client.workflow.getHandle(workflowId).result();
+    });
+    expect(heldBack).toHaveLength(3);
+    expect(world.moves.every(({ maxParallelInflow }) => maxParallelInflow === 200)).toBe(true);
+    expect(world.lastRow?.counts).toMatchObject({ planned: 80, confirmed: 80, remaining: 0 });
+  });
+
   it('looks at its targets again after a pause: nobody is sent to one that fell ill meanwhile', async () => {
     const world = new MailWorld(2000);
     const first = { ...world.candidate, backendId: 'target-1', host: 'mail2' };

@@ -70,9 +70,16 @@ export async function runLanes(
       const startedAtMs = Date.now();
       const moved = await send(chunk, speedPercent);
       // Whoever was sent and has not arrived is still on his way.
-      const ended = chunk.counts.remaining - (countsOpen ? moved.counts.remaining : 0);
+      const isHeldBack = moved.isHeldBack === true;
+      const stays = countsOpen && !isHeldBack ? moved.counts.remaining : 0;
+      const ended = chunk.counts.remaining - stays;
       inflow.set(chunk.targetId, (inflow.get(chunk.targetId) ?? 0) - ended);
       await control.onMoved(moved);
+      // Another mover was quicker: it waits with the others for whom there is no room.
+      if (isHeldBack) {
+        waiting.push({ ...chunk, counts: moved.counts });
+        return;
+      }
       await rest(control, speedPercent, Date.now() - startedAtMs);
     }
   };
@@ -92,18 +99,16 @@ export async function runLanes(
 }
 
 /** Who moves more slowly has fewer users without their sessions at a time. */
-export function atSpeed(
-  { maxParallelMoves }: Pick<LaneLimits, 'maxParallelMoves'>,
-  speedPercent: number,
-): Pick<LaneLimits, 'maxParallelMoves'> {
-  return { maxParallelMoves: Math.max(1, Math.round((maxParallelMoves * speedPercent) / 100)) };
+export function atSpeed(limits: LaneLimits, speedPercent: number): LaneLimits {
+  const maxParallelMoves = Math.max(1, Math.round((limits.maxParallelMoves * speedPercent) / 100));
+  return { ...limits, maxParallelMoves };
 }
 
 export function sendChunk(
   state: MoverState,
   chunk: OpenChunk,
   mode: 'send' | 'force' | 'check' | 'cancel',
-  limits: Pick<LaneLimits, 'maxParallelMoves'>,
+  limits: LaneLimits,
 ): Promise<MovedChunk> {
   const { request } = state;
   const isForced = mode === 'send' && request.isForced;
@@ -117,6 +122,7 @@ export function sendChunk(
     sourceHost: request.sourceHost,
     mode: isForced ? 'force' : mode,
     maxParallel: limits.maxParallelMoves,
+    maxParallelInflow: limits.maxParallelInflow,
     minLastMovedSecs: request.minLastMovedSecs,
     ...(chunk.isRetargeted === true ? { targetId: chunk.targetId } : {}),
     ...(chunk.isCounted === true ? { counted: countedOf(chunk) } : {}),

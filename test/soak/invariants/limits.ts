@@ -22,7 +22,10 @@ const SENDING_MS = 10_000;
 function checkInflow({ looks, limits, hosts }: Part): Violation[] {
   return looks.flatMap(({ fromMs, sites }) =>
     sites.flatMap((site): Violation[] => {
-      const sent = (site?.inFlight ?? []).filter(({ sentAtMs }) => sentAtMs > fromMs - SENDING_MS);
+      // Without an attempt it is only about to be sent: two who see each other then both step back.
+      const sent = (site?.inFlight ?? []).filter(
+        ({ attempts, sentAtMs }) => attempts > 0 && sentAtMs > fromMs - SENDING_MS,
+      );
       const byTarget = Map.groupBy(sent, ({ targetId }) => targetId);
       return [...byTarget].flatMap(([targetId, chunks]): Violation[] => {
         const users = chunks.reduce((sum, { remaining }) => sum + remaining, 0);
