@@ -1,11 +1,13 @@
 /** What `check_user_moves` looks at: moves that were sent and have not ended, ours and others'. */
+import type { ChunkInFlight } from '../workflows/domain/user-move.ts';
 import type { MovesSnapshot } from '../workflows/domain/cluster-snapshot.ts';
 import { isEnded } from '../workflows/domain/operation.ts';
 import type { ActivityContext } from './context.ts';
-import { readClaim } from './site-owner.ts';
+import { assertOwnsSite, readClaim, type DecidedUnder } from './site-owner.ts';
 
 export interface ReadMovesActivities {
   readMoves(): Promise<MovesSnapshot>;
+  removeForgotten(input: { chunks: readonly ChunkInFlight[] } & DecidedUnder): Promise<void>;
 }
 
 export function createReadMoves(context: ActivityContext): ReadMovesActivities {
@@ -13,11 +15,12 @@ export function createReadMoves(context: ActivityContext): ReadMovesActivities {
   return {
     async readMoves() {
       const takenAtMs = Date.now();
-      const [operations, chunks, claim] = await Promise.all([
-        store.listOpenOperations(config.site),
+      // In this order: whoever has noted a chunk by now has its operation in the list.
+      const [chunks, claim] = await Promise.all([
         store.readChunksInFlight(config.site),
         readClaim(context),
       ]);
+      const operations = await store.listOpenOperations(config.site);
       const open = operations
         .filter((operation) => !isEnded(operation.state))
         .map(async (operation) => ({
@@ -27,7 +30,18 @@ export function createReadMoves(context: ActivityContext): ReadMovesActivities {
         }));
       const { isOurs: isOwner, epoch } = claim;
       const settings = config.policy;
-      return { takenAtMs, isOwner, epoch, settings, open: await Promise.all(open) };
+      const moves = { takenAtMs, isOwner, epoch, settings, open: await Promise.all(open) };
+      // A worker that froze in the midst of a chunk notes it when it thaws, however long ago all was over.
+      const ids = new Set(operations.map(({ operationId }) => operationId));
+      const forgotten = chunks.filter(({ operationId }) => !ids.has(operationId));
+      return forgotten.length === 0 ? moves : { ...moves, forgotten };
+    },
+    async removeForgotten({ chunks, epoch }) {
+      await assertOwnsSite(context, { epoch });
+      for (const { siteName, sourceId, operationId, chunk } of chunks) {
+        await store.removeChunkInFlight(siteName, sourceId, operationId, chunk);
+        context.logger.info({ operationId, chunk }, 'note of a chunk on its way removed');
+      }
     },
   };
 }

@@ -18,7 +18,8 @@ export async function checkUserMoves(input: TaskInput): Promise<void> {
   await runEndlessly(input, 'check_user_moves', async () => {
     const moves = await taskActivities.readMoves();
     if (!moves.isOwner) return { notTheOwner: 1 };
-    const { epoch } = moves;
+    const { epoch, forgotten } = moves;
+    if (forgotten !== undefined) await actActivities.removeForgotten({ chunks: forgotten, epoch });
     if (patched('follow-ups-recorded')) await record(moves);
     const outcomes = { open: moves.open.length, retried: 0, forced: 0, restarted: 0 };
     for (const open of moves.open) {

@@ -210,4 +210,25 @@ describe('moves that somebody else began', () => {
     }
     await close();
   });
+
+  it('takes back the note of a chunk that a thawed worker wrote after the end of its operation', async () => {
+    const [ended] = await operationsOf('answers');
+    const note = {
+      siteName: rig.siteName,
+      sourceId: rig.backendId('answers'),
+      targetId: rig.backendId('target'),
+      chunk: 7,
+      remaining: 26,
+      attempts: 1,
+      sentAtMs: Date.now(),
+    };
+    expect(ended?.endedAtMs).not.toBeNull();
+    await rig.store.saveChunkInFlight({ ...note, operationId: ended?.operationId ?? '' });
+    const isGone = async (): Promise<boolean> => {
+      const notes = await rig.store.readChunksInFlight(rig.siteName);
+      return !notes.some(({ chunk }) => chunk === note.chunk);
+    };
+    expect(await isGone()).toBe(false);
+    await eventually('the note is gone', isGone, LONG);
+  });
 });

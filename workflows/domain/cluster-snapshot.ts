@@ -70,6 +70,8 @@ export interface MovesSnapshot {
   readonly epoch: number;
   readonly settings: PolicySettings;
   readonly open: readonly OpenOperation[];
+  /** Notes of chunks on their way whose operation has ended: nobody else will take them back. Absent: none. */
+  readonly forgotten?: readonly ChunkInFlight[];
 }
 
 export type AutomationState = 'running' | 'paused';
