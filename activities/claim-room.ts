@@ -11,7 +11,15 @@ const LONGEST_PAUSE_MS = 150;
 /** A chunk that is about to be sent for the first time. */
 export type Claim = Omit<ChunkInFlight, 'attempts' | 'sentAtMs'>;
 
-type Notes = Pick<ControllerStore, 'saveChunkInFlight' | 'readChunksInFlight'>;
+/** What the mover that sends it knows. */
+export interface Room {
+  /** Users on their way to one target, by all movers. */
+  readonly maxInflow: number;
+  /** Of these, by this mover: exact, since nobody else moves users off its source. */
+  readonly ownInflow: number;
+}
+
+type Notes = Pick<ControllerStore, 'saveChunkInFlight' | 'readChunksOfOthers'>;
 
 /**
  * At most MAX_PARALLEL_INFLOW users on their way to one target, by all movers. Each mover counts with
@@ -22,15 +30,18 @@ type Notes = Pick<ControllerStore, 'saveChunkInFlight' | 'readChunksInFlight'>;
  * @returns false where others leave no room: the chunk is noted as planned again, and not to be sent.
  * A single chunk always has room.
  */
-export async function claimRoom(notes: Notes, claim: Claim, maxInflow: number): Promise<boolean> {
+export async function claimRoom(
+  notes: Notes,
+  claim: Claim,
+  { maxInflow, ownInflow }: Room,
+): Promise<boolean> {
   for (let left = TRIES; left > 0; left -= 1) {
     const sentAtMs = Date.now();
     await notes.saveChunkInFlight({ ...claim, attempts: 0, sentAtMs });
-    const all = await notes.readChunksInFlight(claim.siteName);
-    const others = all.filter(
-      (note) => note.targetId === claim.targetId && !isSame(note, claim) && isUnderWay(note),
-    );
-    const there = others.reduce((sum, { remaining }) => sum + remaining, 0);
+    const others = await notes.readChunksOfOthers(claim.siteName, claim.sourceId);
+    const there = others
+      .filter((note) => note.targetId === claim.targetId && isUnderWay(note))
+      .reduce((sum, { remaining }) => sum + remaining, ownInflow);
     if (there === 0 || there + claim.remaining <= maxInflow) return true;
     await notes.saveChunkInFlight({ ...claim, attempts: 0, sentAtMs: 0 });
     if (left > 1) await pause(Math.random() * LONGEST_PAUSE_MS);
@@ -40,9 +51,6 @@ export async function claimRoom(notes: Notes, claim: Claim, maxInflow: number): 
 
 /** Being sent, or about to be. */
 const isUnderWay = ({ sentAtMs }: ChunkInFlight): boolean => sentAtMs > Date.now() - SENDING_MS;
-
-const isSame = (one: Claim, other: Claim): boolean =>
-  one.operationId === other.operationId && one.chunk === other.chunk;
 
 /** Users whom the movers of other sources are sending right now, by target. */
 export function inflowOfOthers(

@@ -6,7 +6,7 @@ import type {
   MoveCounts,
   UserHomeWithWriteTime,
 } from '../workflows/domain/user-move.ts';
-import { claimRoom } from './claim-room.ts';
+import { claimRoom, type Room } from './claim-room.ts';
 import type { ActivityContext } from './context.ts';
 import { forceRows } from './force-rows.ts';
 import { isRepeat, withHeartbeat } from './heartbeat.ts';
@@ -41,8 +41,8 @@ export interface MoveChunkInput {
   readonly targetId?: string;
   /** A chunk whose users the source chooses; absent: they are in the ledger. */
   readonly counted?: CountedChunk;
-  /** Users on their way to one target, by all movers; absent: the caller counts for itself alone. */
-  readonly maxParallelInflow?: number;
+  /** For a chunk that is sent for the first time; absent: nobody else is asked. */
+  readonly room?: Room;
   readonly epoch?: number | null;
 }
 
@@ -113,15 +113,15 @@ async function carryOut(
 /** Whoever was sent before is on his way already. */
 async function hasRoom(
   { store }: ActivityContext,
-  { maxParallelInflow, siteName, sourceId, operationId, chunk }: MoveChunkInput,
+  { room, siteName, sourceId, operationId, chunk }: MoveChunkInput,
   rows: readonly LedgerRow[],
 ): Promise<boolean> {
   const open = rows.filter(isOpen);
   const targetId = open[0]?.targetId;
   const wasSent = open.some(({ attempts }) => attempts > 0);
-  if (maxParallelInflow === undefined || targetId === undefined || wasSent) return true;
+  if (room === undefined || targetId === undefined || wasSent) return true;
   const claim = { siteName, sourceId, operationId, chunk, targetId, remaining: open.length };
-  return claimRoom(store, claim, maxParallelInflow);
+  return claimRoom(store, claim, room);
 }
 
 function readRows(context: ActivityContext, input: MoveChunkInput): Promise<LedgerRow[]> {

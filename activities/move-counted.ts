@@ -86,11 +86,11 @@ async function hasRoom(
   input: CountedInput,
   chunk: Chunk,
 ): Promise<boolean> {
-  const { maxParallelInflow, siteName, sourceId, operationId, counted } = input;
-  if (maxParallelInflow === undefined || chunk.attempts > 0) return true;
+  const { room, siteName, sourceId, operationId, counted } = input;
+  if (room === undefined || chunk.attempts > 0) return true;
   const key = { siteName, sourceId, operationId, chunk: input.chunk };
   const claim = { ...key, targetId: counted.targetId, remaining: openUsers(input, chunk) };
-  return claimRoom(store, claim, maxParallelInflow);
+  return claimRoom(store, claim, room);
 }
 
 /** Those who were not found yet. */

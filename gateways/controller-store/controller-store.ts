@@ -137,6 +137,8 @@ export interface ControllerStore {
     chunk: number,
   ): Promise<void>;
   readChunksInFlight(siteName: string): Promise<ChunkInFlight[]>;
+  /** Without those of one source, however many they are: these are not even read. */
+  readChunksOfOthers(siteName: string, sourceId: string): Promise<ChunkInFlight[]>;
 
   /** Adds users to a list; a repeat writes the same rows. Forgotten after 7 days. */
   saveSelectedUsers(selectionId: string, users: readonly SelectedUser[]): Promise<void>;

@@ -19,6 +19,7 @@ type LedgerMethods = Pick<
   | 'saveChunkInFlight'
   | 'removeChunkInFlight'
   | 'readChunksInFlight'
+  | 'readChunksOfOthers'
 >;
 
 /** Rows of one batch: below the size that Cassandra warns of. */
@@ -54,7 +55,7 @@ export function ledgerMethods(
 
 type InFlightMethods = Pick<
   ControllerStore,
-  'saveChunkInFlight' | 'removeChunkInFlight' | 'readChunksInFlight'
+  'saveChunkInFlight' | 'removeChunkInFlight' | 'readChunksInFlight' | 'readChunksOfOthers'
 >;
 
 function inFlightMethods(session: CassandraSession, statements: StoreStatements): InFlightMethods {
@@ -79,6 +80,16 @@ function inFlightMethods(session: CassandraSession, statements: StoreStatements)
       const { readChunksInFlight } = statements;
       const rows = await session.read('readChunksInFlight', readChunksInFlight, [siteName]);
       return rows.map((row) => toChunkInFlight(siteName, row));
+    },
+    readChunksOfOthers: async (siteName, sourceId) => {
+      const { readChunksBefore, readChunksAfter } = statements;
+      const key = [siteName, sourceId];
+      const parts = await Promise.all(
+        [readChunksBefore, readChunksAfter].map((statement) =>
+          session.read('readChunksOfOthers', statement, key),
+        ),
+      );
+      return parts.flat().map((row) => toChunkInFlight(siteName, row));
     },
   };
 }

@@ -170,6 +170,16 @@ function ledgerStatements(on: On) {
       `SELECT source_id, operation_id, chunk, target_id, remaining, attempts, sent_at_ms
          FROM {ks}.moves_in_flight WHERE site = ?`,
     ),
+    readChunksBefore: on(
+      'moves_in_flight',
+      `SELECT source_id, operation_id, chunk, target_id, remaining, attempts, sent_at_ms
+         FROM {ks}.moves_in_flight WHERE site = ? AND source_id < ?`,
+    ),
+    readChunksAfter: on(
+      'moves_in_flight',
+      `SELECT source_id, operation_id, chunk, target_id, remaining, attempts, sent_at_ms
+         FROM {ks}.moves_in_flight WHERE site = ? AND source_id > ?`,
+    ),
   };
 }
 

@@ -234,4 +234,25 @@ describe('controller store: ledger', () => {
     await store.removeChunkInFlight(siteName, sourceId, operationId, 3);
     expect(await store.readChunksInFlight(siteName)).toEqual([{ ...chunk, chunk: 4 }]);
   });
+
+  it('knows those of other sources, whose ids are before and after', async () => {
+    const siteName = `site-${ulid()}`;
+    const [before, own, after] = ['1', '8', 'e'].map(
+      (digit) => `${digit.repeat(8)}-0000-4000-8000-${digit.repeat(12)}`,
+    );
+    const chunks = [before, own, after].map((sourceId): ChunkInFlight => ({
+      siteName,
+      sourceId: sourceId ?? '',
+      operationId: ulid(),
+      chunk: 0,
+      targetId: randomUUID(),
+      remaining: 10,
+      attempts: 0,
+      sentAtMs: nowMs,
+    }));
+    for (const chunk of chunks) await store.saveChunkInFlight(chunk);
+    const others = await store.readChunksOfOthers(siteName, own ?? '');
+    expect(others).toEqual([chunks[0], chunks[2]]);
+    expect(await store.readChunksOfOthers(siteName, randomUUID())).toHaveLength(3);
+  });
 });

@@ -7,6 +7,7 @@ import type { ChunkInFlight } from '../../workflows/domain/user-move.ts';
 
 const SEED = Number(process.env['PROPERTY_SEED'] ?? 20_261_127);
 const LIMIT = 50;
+const ROOM = { maxInflow: LIMIT, ownInflow: 0 };
 const keyOf = ({ operationId, chunk }: Claim): string => `${operationId} ${chunk}`;
 
 /** As quorum writes and reads are: each takes effect at one instant between its begin and its end. */
@@ -30,9 +31,9 @@ class SlowNotes {
     await this.#wait();
   }
 
-  async readChunksInFlight(): Promise<ChunkInFlight[]> {
+  async readChunksOfOthers(_siteName: string, sourceId: string): Promise<ChunkInFlight[]> {
     await this.#wait();
-    const rows = [...this.rows.values()];
+    const rows = [...this.rows.values()].filter((row) => row.sourceId !== sourceId);
     await this.#wait();
     return rows;
   }
@@ -58,7 +59,7 @@ describe('room at a target', () => {
       let underWay = 0;
       const send = async (remaining: number, mover: number): Promise<void> => {
         const claim = claimOf(mover, 0, remaining);
-        if (!(await claimRoom(notes, claim, LIMIT))) {
+        if (!(await claimRoom(notes, claim, ROOM))) {
           heldBack += 1;
           expect(notes.rows.get(keyOf(claim))).toMatchObject({ attempts: 0, sentAtMs: 0 });
           return;
@@ -80,10 +81,10 @@ describe('room at a target', () => {
 
   it('lets a single chunk through that is larger than the limit, and two of them one by one', async () => {
     const notes = new SlowNotes([1]);
-    expect(await claimRoom(notes, claimOf(1, 0, 80), LIMIT)).toBe(true);
-    expect(await claimRoom(notes, claimOf(2, 0, 80), LIMIT)).toBe(false);
+    expect(await claimRoom(notes, claimOf(1, 0, 80), ROOM)).toBe(true);
+    expect(await claimRoom(notes, claimOf(2, 0, 80), ROOM)).toBe(false);
     notes.rows.delete('operation-1 0');
-    expect(await claimRoom(notes, claimOf(2, 0, 80), LIMIT)).toBe(true);
+    expect(await claimRoom(notes, claimOf(2, 0, 80), ROOM)).toBe(true);
   });
 
   it('does not wait for what is stuck, planned only, or on its way to others', async () => {
@@ -95,7 +96,16 @@ describe('room at a target', () => {
       { ...claimOf(3, 0, 40), ...note, targetId: 'target-2' },
     ];
     for (const other of others) notes.rows.set(keyOf(other), other);
-    expect(await claimRoom(notes, claimOf(4, 0, 40), LIMIT)).toBe(true);
+    expect(await claimRoom(notes, claimOf(4, 0, 40), ROOM)).toBe(true);
+  });
+
+  it('adds what its own mover has under way, which is not read', async () => {
+    const notes = new SlowNotes([0]);
+    const own = { ...claimOf(1, 0, 40), attempts: 1, sentAtMs: Date.now() };
+    notes.rows.set(keyOf(own), own);
+    const claim = claimOf(1, 1, 10);
+    expect(await claimRoom(notes, claim, { maxInflow: LIMIT, ownInflow: 40 })).toBe(true);
+    expect(await claimRoom(notes, claim, { maxInflow: LIMIT, ownInflow: 41 })).toBe(false);
   });
 
   it('counts of the others what is sent, not what is about to be', () => {

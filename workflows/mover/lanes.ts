@@ -1,5 +1,6 @@
 /** Sends the chunks of a round in a few lanes at a time. */
 import { condition, patched } from '@temporalio/workflow';
+import type { Room } from '../../activities/claim-room.ts';
 import type { CountedChunk, MovedChunk } from '../../activities/move-chunk.ts';
 import { moverActivities } from '../activity-options.ts';
 import type { MoverState, OpenChunk } from '../contract.ts';
@@ -45,9 +46,14 @@ export async function runLanes(
   const countsOpen = patched(COUNTS_WHAT_IS_OPEN);
   const inflow = new Map(countsOpen ? onTheWay : []);
   let hasFailed = false;
-  const send = async (chunk: OpenChunk, speedPercent: number): Promise<MovedChunk> => {
+  const send = async (
+    chunk: OpenChunk,
+    speedPercent: number,
+    ownInflow: number,
+  ): Promise<MovedChunk> => {
     try {
-      return await sendChunk(state, chunk, 'send', atSpeed(limits, speedPercent));
+      const room = { maxInflow: limits.maxParallelInflow, ownInflow };
+      return await sendChunk(state, chunk, 'send', { ...atSpeed(limits, speedPercent), room });
     } catch (failure) {
       hasFailed = true;
       throw failure;
@@ -66,9 +72,10 @@ export async function runLanes(
       // Whatever holds the room back runs in another lane, which looks again when it is done.
       if (chunk === undefined) return;
       waiting.splice(index, 1);
-      inflow.set(chunk.targetId, (inflow.get(chunk.targetId) ?? 0) + chunk.counts.remaining);
+      const ownInflow = inflow.get(chunk.targetId) ?? 0;
+      inflow.set(chunk.targetId, ownInflow + chunk.counts.remaining);
       const startedAtMs = Date.now();
-      const moved = await send(chunk, speedPercent);
+      const moved = await send(chunk, speedPercent, ownInflow);
       // Whoever was sent and has not arrived is still on his way.
       const isHeldBack = moved.isHeldBack === true;
       const stays = countsOpen && !isHeldBack ? moved.counts.remaining : 0;
@@ -99,16 +106,24 @@ export async function runLanes(
 }
 
 /** Who moves more slowly has fewer users without their sessions at a time. */
-export function atSpeed(limits: LaneLimits, speedPercent: number): LaneLimits {
-  const maxParallelMoves = Math.max(1, Math.round((limits.maxParallelMoves * speedPercent) / 100));
-  return { ...limits, maxParallelMoves };
+export function atSpeed(
+  { maxParallelMoves }: Pick<LaneLimits, 'maxParallelMoves'>,
+  speedPercent: number,
+): Pick<SendLimits, 'maxParallelMoves'> {
+  return { maxParallelMoves: Math.max(1, Math.round((maxParallelMoves * speedPercent) / 100)) };
+}
+
+export interface SendLimits {
+  readonly maxParallelMoves: number;
+  /** Absent for what was sent before. */
+  readonly room?: Room;
 }
 
 export function sendChunk(
   state: MoverState,
   chunk: OpenChunk,
   mode: 'send' | 'force' | 'check' | 'cancel',
-  limits: LaneLimits,
+  { maxParallelMoves, room }: SendLimits,
 ): Promise<MovedChunk> {
   const { request } = state;
   const isForced = mode === 'send' && request.isForced;
@@ -121,8 +136,8 @@ export function sendChunk(
     sourceId: request.sourceId,
     sourceHost: request.sourceHost,
     mode: isForced ? 'force' : mode,
-    maxParallel: limits.maxParallelMoves,
-    maxParallelInflow: limits.maxParallelInflow,
+    maxParallel: maxParallelMoves,
+    ...(room === undefined ? {} : { room }),
     minLastMovedSecs: request.minLastMovedSecs,
     ...(chunk.isRetargeted === true ? { targetId: chunk.targetId } : {}),
     ...(chunk.isCounted === true ? { counted: countedOf(chunk) } : {}),
