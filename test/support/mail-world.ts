@@ -22,6 +22,8 @@ export class MailWorld {
   readonly inflowLater: Readonly<Record<string, number>>[] = [];
   /** How many of a chunk's open users end; all by default. */
   behaviour: ChunkBehaviour = (_input, users) => users;
+  /** Users whom planning finds; the others rest. */
+  movable = Infinity;
   /** Is there no room for this chunk, by what the others send right now? */
   holdsBack: (input: MoveChunkInput) => boolean = () => false;
   readonly candidate = {
@@ -70,7 +72,9 @@ export class MailWorld {
       planRound: (input) => {
         const chunks = [];
         let chunk = input.firstChunk;
-        for (let left = input.users; left > 0; chunk += 1) {
+        const found = Math.min(input.users, this.movable);
+        this.movable -= found;
+        for (let left = found; left > 0; chunk += 1) {
           const users = Math.min(left, input.rule.chunkSize);
           this.chunks.set(chunk, { planned: users, done: 0, cancelled: 0 });
           chunks.push({ chunk, targetId: 'target-1', users });
@@ -80,7 +84,7 @@ export class MailWorld {
           chunks,
           nextChunk: chunk,
           cursor: String(chunk),
-          isExhausted: false,
+          isExhausted: this.movable === 0,
         });
       },
       moveChunk: (input) => this.moveChunk(input),

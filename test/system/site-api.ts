@@ -13,7 +13,7 @@ const TIMEOUT_MS = 10_000;
 export const PATIENT = 4;
 const RETRY_MS = 1_000;
 const PAGE = 1_000;
-const RECENT_OPERATIONS = 20;
+const RECENT_OPERATIONS = 200;
 
 export interface SiteApi {
   readOverview(): Promise<OverviewView>;

@@ -7,6 +7,7 @@ import {
   decisionWhy,
   namedNumber,
 } from '../../ui/src/format/decisions.ts';
+import { stateReasonText } from '../../ui/src/format/operation-states.ts';
 import { blindSentence, REASON_SENTENCES, reasonSentence } from '../../ui/src/format/reasons.ts';
 import { TASK_NAMES } from '../../ui/src/format/tasks.ts';
 
@@ -100,5 +101,17 @@ describe('a decision in words', () => {
     });
     expect(namedNumber('windowSecs', 90)).toEqual({ name: 'Window', text: '1 min 30 s' });
     expect(namedNumber('usersToMove', 1246)).toEqual({ name: 'Users to move', text: '1,246' });
+  });
+});
+
+describe('why an operation is as it is', () => {
+  it('is said in words; what is no known code is quoted as written', () => {
+    const said = [null, 'UsersResting (22 of 31)', 'SourceSilent (Timeout)', 'tea break'];
+    expect(said.map(stateReasonText)).toEqual([
+      '',
+      'with 22 of 31 Users: the others rest after their last move',
+      'although doveadm of the Backend does not answer: Timeout',
+      '“tea break”',
+    ]);
   });
 });

@@ -115,6 +115,19 @@ describe('moveUsersOff', () => {
     });
   });
 
+  it('says why it moved fewer than it was asked for: the others rest', async () => {
+    const world = new MailWorld(500);
+    world.movable = 50;
+    await withWorld(world, async (workflowId) => {
+      const few = { maxUsers: 80, minLastMovedSecs: 3_600, kind: 'rebalance' } as const;
+      await ask(workflowId, evacuation({ ...few, cause: 'rebalance', stepRatio: 1 }));
+      await rig.client.workflow.getHandle(workflowId).result();
+    });
+    expect(world.lastRow?.counts.confirmed).toBe(50);
+    expect(world.lastRow?.state).toBe('done');
+    expect(world.lastRow?.stateReason).toBe('UsersResting (50 of 80)');
+  });
+
   it('sends a chunk later that was held back because another mover was quicker', async () => {
     const world = new MailWorld(100);
     const heldBack: number[] = [];

@@ -1,7 +1,7 @@
 /** The steps of an operation, in the order in which they come. */
 import { condition, patched } from '@temporalio/workflow';
 import { moverActivities, moverRecords } from '../activity-options.ts';
-import type { OpenChunk } from '../contract.ts';
+import type { MoverState, OpenChunk } from '../contract.ts';
 import { LANES, roundSize } from '../policy/plan-evacuation.ts';
 import { selectTargets } from '../policy/select-targets.ts';
 import { allEnded } from './all-ended.ts';
@@ -136,8 +136,15 @@ export async function verifyEnd(mover: Mover): Promise<boolean> {
     }
   }
   if (!request.endsOffline && patched(REOPENED_WHEN_EMPTY)) await reopenSource(mover);
-  await closeBook(mover, 'done', null);
+  await closeBook(mover, 'done', whyFewer(stateOf(mover)));
   return true;
+}
+
+/** Fewer were found than were asked for: those who are left rest after their last move. Null: all were found. */
+function whyFewer({ request, planned }: MoverState): string | null {
+  const { maxUsers, minLastMovedSecs } = request;
+  if (maxUsers === null || minLastMovedSecs === null || planned >= maxUsers) return null;
+  return `UsersResting (${planned} of ${maxUsers})`;
 }
 
 function sweepAgain(mover: Mover): false {

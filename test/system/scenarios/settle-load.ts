@@ -1,6 +1,7 @@
 /** C3: most of a site's users live on one Backend, and they are the busy ones. Balancing evens it out and then rests. */
 import { setFault } from '../../../lab/mail/faults.ts';
 import { placeUsers } from '../../../lab/mail/place-users.ts';
+import { readCluster } from '../../../lab/mail/read-cluster.ts';
 import type { Figures } from '../figures.ts';
 import type { LabRig } from '../lab-rig.ts';
 import type { DecisionView, Move } from '../site-api.ts';
@@ -20,11 +21,13 @@ const QUIET_CYCLES = 12;
 const RESTING = ['BelowThreshold', 'CannotImprove'];
 const LIMITS = { movesOverLeast: 1.3, thrashShare: 0.02 };
 const POLL_MS = 2_000;
+const WRITTEN_TOGETHER = 50;
 
 export async function settleLoad(rig: LabRig, figures: Figures, plan: SettlePlan): Promise<void> {
   const { site, host, sharePercent } = plan;
   await rig.bringToRest();
   await placeUsers(rig.settings, rig.geodb, { sharePercent, on: host });
+  await forgetMoves(rig);
   setFault(rig.settings, [host], 'load', plan.factor);
   const before = await countUsers(rig, site, Date.now());
   const sinceMs = Date.now();
@@ -37,6 +40,17 @@ export async function settleLoad(rig: LabRig, figures: Figures, plan: SettlePlan
     await report(rig, figures, plan, { before, after, sinceMs, settledAtMs });
   } finally {
     await changeBalancing(rig, site, 'disabled');
+  }
+}
+
+/** Whoever was placed has been moved just now, and would rest for an hour. */
+async function forgetMoves({ settings, geodb }: LabRig): Promise<void> {
+  const { homes } = await readCluster(settings, geodb);
+  const query = `UPDATE ${settings.geodb.keyspace}.users SET last_moved = null WHERE username = ?`;
+  const users = [...homes.values()].flat();
+  for (let at = 0; at < users.length; at += WRITTEN_TOGETHER) {
+    const some = users.slice(at, at + WRITTEN_TOGETHER);
+    await Promise.all(some.map((user) => geodb.execute(query, [user], { prepare: true })));
   }
 }
 

@@ -39,5 +39,9 @@ export function stateReasonText(reason: string | null): string {
     const what = trouble[1] === 'Silent' ? 'does not answer' : 'refuses to move Users';
     return `although doveadm of the Backend ${what}: ${trouble[2] ?? ''}`;
   }
+  const resting = /^UsersResting \((\d+) of (\d+)\)$/.exec(reason);
+  if (resting !== null) {
+    return `with ${resting[1] ?? ''} of ${resting[2] ?? ''} Users: the others rest after their last move`;
+  }
   return REASONS[reason] ?? `“${reason}”`;
 }
