@@ -7,6 +7,7 @@ import type { HomeChangeLog } from './home-change-log.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics-text.ts';
 import type { MovedOffSweeper } from './moved-off-sweeper.ts';
+import type { RecentLogins } from './recent-logins.ts';
 import type { SessionWatch } from './session-watch.ts';
 import type { SleepWatch } from './sleep-watch.ts';
 
@@ -20,8 +21,9 @@ export interface BackendContext {
   readonly sessions: SessionWatch;
   readonly sweeper: MovedOffSweeper;
   readonly sleep: SleepWatch;
-  /** Users whose move is under way, until it has ended either way. */
-  readonly leaving: Map<string, Promise<unknown>>;
+  /** Users whose move is under way, until it has ended: where to, or null where the home has to tell. */
+  readonly leaving: Map<string, Promise<BackendRow | null>>;
+  readonly recentLogins: RecentLogins;
   /** For users who have sessions to be cut. */
   readonly departures: DepartureGate;
   readonly homeChanges: HomeChangeLog;

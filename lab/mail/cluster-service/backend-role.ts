@@ -14,6 +14,7 @@ import { createMetrics, METRICS_CONTENT_TYPE } from './metrics-text.ts';
 import { startMovedOffSweeper } from './moved-off-sweeper.ts';
 import { createUsageMeter } from './process-usage.ts';
 import { createRecovery } from './recovery.ts';
+import { createRecentLogins } from './recent-logins.ts';
 import { createSessionWatch } from './session-watch.ts';
 import type { Settings } from './settings.ts';
 import { startSleepWatch } from './sleep-watch.ts';
@@ -24,6 +25,8 @@ const MAP_EVERY_MS = 5000;
 const MEASURE_EVERY_MS = 2000;
 const MEASURE_METACACHE_EVERY_MS = 30_000;
 const LONGEST_DELAY_MS = 14_000;
+/** From the answer to a login until its session is listed. */
+const LOGIN_MS = 1000;
 
 /** Runs until the answer is called. Needs neither the GeoDB nor Dovecot to be there already. */
 export async function startBackendRole(settings: Settings, log: Log): Promise<() => Promise<void>> {
@@ -60,11 +63,12 @@ function createContext(settings: Settings, log: Log) {
   });
   const homeChanges = openHomeChangeLog(settings.homeChangeLog);
   const metrics = createMetrics();
-  const leaving = new Map<string, Promise<unknown>>();
+  const leaving: BackendContext['leaving'] = new Map();
+  const recentLogins = createRecentLogins(LOGIN_MS);
   const departures = createDepartureGate();
   const context: BackendContext = {
-    ...{ host, geodb, map, doveadm, sessions, sweeper, sleep, leaving, departures },
-    ...{ homeChanges, metrics, log },
+    ...{ host, geodb, map, doveadm, sessions, sweeper, sleep, leaving, recentLogins },
+    ...{ departures, homeChanges, metrics, log },
   };
   const recovery = createRecovery(context);
   const stopParts = async () => {

@@ -14,6 +14,8 @@ export interface HttpReply {
 export interface Session {
   readonly username: string;
   readonly service: string;
+  /** The process that serves it; null where doveadm does not say. */
+  readonly pid: number | null;
 }
 
 const TIMEOUT_MS = 10_000;
@@ -50,6 +52,7 @@ export function createDoveadmClient(endpoint: Endpoint, apiKey: string): Doveadm
       const sessions = reply.rows.map((row) => ({
         username: String(row['username']),
         service: String(row['service']),
+        pid: toPid(row['pid']),
       }));
       // A mask has wildcards.
       return sessions.filter((one) => username === undefined || one.username === username);
@@ -62,6 +65,11 @@ export function createDoveadmClient(endpoint: Endpoint, apiKey: string): Doveadm
     },
   };
 }
+
+const toPid = (value: unknown): number | null => {
+  const pid = Number(value);
+  return Number.isInteger(pid) && pid > 1 ? pid : null;
+};
 
 /** With several groups of rows, `who` puts them side by side: everything before the tag is rows. */
 function parseReply(reply: unknown): DoveadmReply {

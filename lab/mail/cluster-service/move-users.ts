@@ -6,6 +6,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { readOwnBackend, type BackendContext } from './backend-context.ts';
 import type { Home } from './geodb.ts';
+import { endSessions } from './end-sessions.ts';
 import { describeError } from './log.ts';
 import {
   endOf,
@@ -23,13 +24,10 @@ import {
  * is 8, which keeps a Backend busy, and lets the clients log in again about as fast as they are cut.
  */
 const DEPARTING_SHARE = 0.08;
-const SESSIONS_DEADLINE_MS = 5000;
 /** Users whose homes are read together. */
 const GROUP = 25;
 /** Cassandra warns of batches over more partitions than this. */
 const WRITTEN_TOGETHER = 10;
-/** A session takes some milliseconds to end; one that is still there after all of these is kicked again. */
-const LOOK_AFTER_MS = [3, 10, 30, 60];
 /** After a thaw, orders whose sender has long gone are read before their end is. */
 const WAKE_SETTLE_MS = 300;
 
@@ -84,7 +82,10 @@ async function moveGroup(
   // Their logins wait from now on; who is here is asked a moment later.
   const facts = Promise.resolve().then(() => readFacts(names, context));
   const idle = facts.then((known) => moveIdle(names, known, order, context));
-  const settled = idle.catch(() => undefined);
+  const settled = idle.then(
+    () => null,
+    () => null,
+  );
   for (const name of names) context.leaving.set(name, settled);
   void settled.then(() => {
     for (const name of names) {
@@ -111,7 +112,7 @@ interface Facts {
   readonly ownId: string;
   readonly homes: ReadonlyMap<string, Home>;
   /** Who has sessions here. */
-  readonly here: ReadonlySet<string>;
+  readonly here: ReadonlyMap<string, unknown>;
   readonly epoch: number;
 }
 
@@ -120,7 +121,7 @@ async function readFacts(names: readonly string[], context: BackendContext): Pro
   const ownId = readOwnBackend(context).id;
   const [homes, here] = await Promise.all([
     context.geodb.readHomes(names),
-    context.sessions.readUsers(),
+    context.sessions.read(),
   ]);
   return { ownId, homes, here, epoch };
 }
@@ -181,9 +182,10 @@ async function leave(
   // He may have waited at the gate until whoever asked for it was gone.
   if (order.signal.aborted) return toResult(username, 'skipped', 'hung up');
   const move = moveOne(username, order, context);
-  context.leaving.set(username, move);
+  const departure = move.then(({ result }) => (result === 'moved' ? order.target : null));
+  context.leaving.set(username, departure);
   const result = await move;
-  if (context.leaving.get(username) === move) context.leaving.delete(username);
+  if (context.leaving.get(username) === departure) context.leaving.delete(username);
   return result;
 }
 
@@ -218,21 +220,6 @@ async function moveOne(
   }
 }
 
-/** False: they are still there after the deadline. */
-async function endSessions(username: string, context: BackendContext) {
-  const { doveadm, sessions } = context;
-  const deadlineMs = performance.now() + SESSIONS_DEADLINE_MS;
-  while (performance.now() < deadlineMs) {
-    await doveadm.kick(username);
-    for (const waitMs of LOOK_AFTER_MS) {
-      await pause(waitMs);
-      // One `who` answers for all who are leaving: Dovecot reads through all its sessions for each.
-      if (!(await sessions.readUsers()).has(username)) return true;
-    }
-  }
-  return false;
-}
-
 async function writeHome(home: Home, micros: number, order: MoveOrder, context: BackendContext) {
   const end = endOf(home, micros, order);
   context.sweeper.watch(home.username);
@@ -248,7 +235,7 @@ async function writeHome(home: Home, micros: number, order: MoveOrder, context: 
 async function endLateSessions(results: readonly MoveResult[], context: BackendContext) {
   const moved = results.filter(({ result }) => result === 'moved').map(({ user }) => user);
   if (moved.length === 0) return;
-  const here = await context.sessions.readUsers().catch(() => new Set<string>());
+  const here = await context.sessions.read().catch(() => new Map<string, unknown>());
   const late = moved.filter((user) => here.has(user));
   await Promise.all(late.map((user) => context.doveadm.kick(user).catch(() => undefined)));
 }

@@ -36,8 +36,8 @@ export function startMovedOffSweeper(parts: SweeperParts): MovedOffSweeper {
     const oldest = performance.now() - WATCH_MS;
     for (const [username, atMs] of movedOff) if (atMs < oldest) movedOff.delete(username);
     if (movedOff.size === 0) return;
-    const here = await parts.sessions.readUsers();
-    for (const username of here) {
+    const here = await parts.sessions.read();
+    for (const username of here.keys()) {
       if (!movedOff.has(username)) continue;
       const home = await parts.geodb.readHome(username);
       if (home === null || home.backendId === parts.ownId()) movedOff.delete(username);

@@ -73,7 +73,7 @@ async function dropOwnMoves(context: BackendContext): Promise<number> {
 async function endForeignSessions(context: BackendContext): Promise<number> {
   const own = readOwnBackend(context);
   let kicked = 0;
-  for (const username of await context.sessions.readUsers()) {
+  for (const username of (await context.sessions.read()).keys()) {
     const home = await context.geodb.readHome(username);
     if (home === null || home.backendId === own.id) continue;
     await context.doveadm.kick(username);

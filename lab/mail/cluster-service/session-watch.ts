@@ -1,26 +1,23 @@
 /** Who has sessions here? One `who` answers all that asked before it began. */
-import type { DoveadmClient } from './doveadm-client.ts';
+import type { DoveadmClient, Session } from './doveadm-client.ts';
 
 export interface SessionWatch {
-  /** Users with sessions, from a `who` that began after this call. */
-  readUsers(): Promise<ReadonlySet<string>>;
+  /** Sessions by user, from a `who` that began after this call. */
+  read(): Promise<ReadonlyMap<string, readonly Session[]>>;
 }
 
 /** At most one `who` runs and one waits, however many ask. */
 export function createSessionWatch(doveadm: DoveadmClient): SessionWatch {
   let running: Promise<unknown> = Promise.resolve();
-  let waiting: Promise<ReadonlySet<string>> | null = null;
-  const read = async () => {
-    const sessions = await doveadm.who();
-    return new Set(sessions.map(({ username }) => username));
-  };
+  let waiting: Promise<ReadonlyMap<string, readonly Session[]>> | null = null;
+  const read = async () => Map.groupBy(await doveadm.who(), ({ username }) => username);
   return {
-    readUsers() {
+    read() {
       waiting ??= running.then(() => {
         waiting = null;
-        const users = read();
-        running = users.catch(() => undefined);
-        return users;
+        const sessions = read();
+        running = sessions.catch(() => undefined);
+        return sessions;
       });
       return waiting;
     },

@@ -37,13 +37,22 @@ export function createElsewhereFinder(
     silentUntilMs = Date.now() + ASK_AGAIN_MS;
     return null;
   };
-  return async (username) => {
-    const move = context.leaving.get(username);
-    const patience = pause(MOVE_PATIENCE_MS, null, { ref: false });
-    if (move !== undefined) await Promise.race([move, patience]);
+  const readBackend = async (username: string) => {
     const home = await readHome(username);
-    const backend = home === null ? undefined : context.map.backendById(home.backendId);
-    if (backend === undefined || backend.host === context.host) return null;
+    return home === null ? undefined : context.map.backendById(home.backendId);
+  };
+  const awaitMove = async (username: string) => {
+    const move = context.leaving.get(username);
+    if (move === undefined) return null;
+    const patience = pause(MOVE_PATIENCE_MS, null, { ref: false });
+    return Promise.race([move, patience]);
+  };
+  return async (username) => {
+    const backend = (await awaitMove(username)) ?? (await readBackend(username));
+    if (backend === undefined || backend.host === context.host) {
+      context.recentLogins.note(username);
+      return null;
+    }
     const host = hostFor(backend, context);
     const address = hostAddresses.get(host);
     return address === undefined ? null : { host, address };

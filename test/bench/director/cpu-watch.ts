@@ -3,7 +3,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 
 export interface CpuTimes {
-  /** Seconds of CPU time by name of the part, `bench` for the clients, `others` for the rest of the machine. */
+  /**
+   * Seconds of CPU time by name of the part, `bench` for the clients, `interrupts` for the kernel on nobody's
+   * account (the loopback traffic, above all), `stolen` by other machines, `others` for the rest of this one.
+   */
   readonly byPart: ReadonlyMap<string, number>;
   readonly wallSecs: number;
   /** Of all cores. */
@@ -26,13 +29,21 @@ export function startCpuWatch(partOf: ReadonlyMap<number, string>): () => CpuTim
       known += used;
       byPart.set(part, (byPart.get(part) ?? 0) + used / TICKS_PER_SEC);
     }
-    byPart.set('others', (total.busy - before.total.busy - known) / TICKS_PER_SEC);
+    const since = (of: 'busy' | 'interrupts' | 'stolen'): number => total[of] - before.total[of];
+    byPart.set('interrupts', since('interrupts') / TICKS_PER_SEC);
+    byPart.set('stolen', since('stolen') / TICKS_PER_SEC);
+    byPart.set('others', (since('busy') - known) / TICKS_PER_SEC);
     return {
       byPart,
       wallSecs: (performance.now() - before.atMs) / 1_000,
       idleSecs: (total.idle - before.total.idle) / TICKS_PER_SEC,
     };
   };
+}
+
+/** 0 to 1: of all cores. */
+export function busyShare({ wallSecs, idleSecs }: CpuTimes): number {
+  return Math.max(0, 1 - idleSecs / (wallSecs * cpus().length));
 }
 
 export function describeCpu({ byPart, wallSecs, idleSecs }: CpuTimes): string {
@@ -68,12 +79,11 @@ function readFields(file: string): string[] | null {
   }
 }
 
-function readTotal(): { busy: number; idle: number } {
+function readTotal(): { busy: number; idle: number; interrupts: number; stolen: number } {
   const line = readFileSync('/proc/stat', 'utf8').split('\n')[0] ?? '';
   const ticks = line.trim().split(/\s+/).slice(1, 9).map(Number);
-  const all = ticks.reduce((sum, one) => sum + one, 0);
-  const idle = (ticks[3] ?? 0) + (ticks[4] ?? 0);
-  return { busy: all - idle, idle };
+  const [user = 0, nice = 0, system = 0, rest = 0, disk = 0, irq = 0, soft = 0, stolen = 0] = ticks;
+  return { busy: user + nice + system, idle: rest + disk, interrupts: irq + soft, stolen };
 }
 
 /** The process group of this program, which is also that of its clients. */

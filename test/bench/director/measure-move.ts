@@ -60,11 +60,13 @@ export interface TrialResult {
   readonly mailDoubled: number;
   readonly mailDoubledExplained: number;
   readonly mailWaiting: number;
+  /** While all are logged in and nobody moves: deliveries, looks, and idle parts. */
+  readonly calmCpu: CpuTimes;
   /** From the beginning to the last client that was back. */
   readonly cpu: CpuTimes;
 }
 
-const CALM_BEFORE_MS = 2_000;
+const CALM_BEFORE_MS = 4_000;
 /** After the last client is back: who comes late, or is cut again? */
 const WATCH_AFTER_MS = 3_000;
 const POLL_MS = 20;
@@ -80,7 +82,9 @@ export async function runTrial(trial: Trial): Promise<TrialResult> {
   const mail = startMailFlow(users, at(PORTS.lmtp));
   const who = watchSessions(cluster.backends);
   try {
+    const readCalmCpu = startCpuWatch(trial.groups);
     await pause(CALM_BEFORE_MS);
+    const calmCpu = readCalmCpu();
     const readCpu = startCpuWatch(trial.groups);
     const startedAtMs = clients.book.now();
     const acting = trial.act(clients);
@@ -102,6 +106,7 @@ export async function runTrial(trial: Trial): Promise<TrialResult> {
     const stored = await countMail(mail.attempts, readableBackend(cluster));
     return {
       ...seen,
+      calmCpu,
       cpu,
       doneSecs,
       leftBehind,

@@ -1,7 +1,7 @@
 /** `npm run bench -- director`: 1,000 logged-in users off a Backend, Dovecot's director beside us. */
 import { loadavg } from 'node:os';
 import { quantile, spread, type Bench, type BenchTable, type Measured } from '../bench-table.ts';
-import { describeCpu } from '../director/cpu-watch.ts';
+import { busyShare, describeCpu } from '../director/cpu-watch.ts';
 import { startDirectorRing } from '../director/director-ring.ts';
 import type { TrialResult } from '../director/measure-move.ts';
 import { startOurSide } from '../director/our-side.ts';
@@ -75,11 +75,12 @@ async function measureAll(rows: readonly Row[], bench: Bench): Promise<Results> 
 function describe(result: TrialResult): string {
   const load = (loadavg()[0] ?? 0).toFixed(1);
   const reasons = [...result.failureReasons].map(([reason, count]) => `${count} x ${reason}`);
-  const { failureReasons: _, cpu, ...rest } = result;
+  const { failureReasons: _, cpu, calmCpu, ...rest } = result;
   const figures = Object.entries(rest).map(([name, value]) => {
     return `${name} ${value === null ? 'never' : Number(value.toFixed(2))}`;
   });
-  return `${figures.join(', ')}; load ${load}; ${describeCpu(cpu)}${reasons.length === 0 ? '' : `; ${reasons.join('; ')}`}`;
+  const calm = `${Math.round(busyShare(calmCpu) * 100)} % busy before: ${describeCpu(calmCpu)}`;
+  return `${figures.join(', ')}; load ${load}; ${calm}; then ${describeCpu(cpu)}${reasons.length === 0 ? '' : `; ${reasons.join('; ')}`}`;
 }
 
 function report(rows: readonly Row[], results: Results): Measured {
@@ -128,6 +129,17 @@ function notesOf(results: Results): string[] {
     ...compare(results, 'ours, killed', 'poolmon, scan each 30 s'),
     ...compare(results, 'floor: ours', 'floor: director'),
   ];
+  const busy = (isOurs: boolean): string => {
+    const all = [...results].filter(([name]) => name.includes('ours') === isOurs);
+    return spread(
+      all.flatMap(([, each]) => each.map(({ calmCpu }) => busyShare(calmCpu) * 100)),
+      0,
+    );
+  };
+  notes.push(
+    `Before anything moved, the deliveries and looks alone kept ${busy(true)} % of the cores busy in our rows, ` +
+      `${busy(false)} % in the others: what is left moves the users.`,
+  );
   return [...notes, `Where we are behind: ${behind.length === 0 ? 'nowhere' : behind.join('; ')}.`];
 }
 
