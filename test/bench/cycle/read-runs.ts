@@ -24,6 +24,8 @@ export interface TemporalReader {
   /** Of any workflow that was started since then. */
   readRuns(sinceMs: number): Promise<Run[]>;
   largestPayload(runs: readonly Run[]): Promise<LargestPayload>;
+  /** Milliseconds from the start of a run at which each event came, with the name of the activity. */
+  timeline(run: Run): Promise<string>;
   /** Starts of the health check that did not happen, ever. */
   countMissed(siteName: string): Promise<number>;
   close(): Promise<void>;
@@ -60,6 +62,26 @@ export async function openTemporalReader(address: string): Promise<TemporalReade
         }
       }
       return largest;
+    },
+    timeline: async ({ workflowId, runId, startedAtMs }) => {
+      const { events } = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+      const names = new Map<string, string>();
+      const steps = (events ?? []).flatMap((event) => {
+        const scheduled = event.activityTaskScheduledEventAttributes;
+        const started = event.activityTaskStartedEventAttributes;
+        const completed = event.activityTaskCompletedEventAttributes;
+        if (scheduled != null) {
+          names.set(String(event.eventId), scheduled.activityType?.name ?? '');
+        }
+        const attributes = started ?? completed;
+        if (attributes == null) return [];
+        const atMs =
+          Number(event.eventTime?.seconds ?? 0) * 1000 + (event.eventTime?.nanos ?? 0) / 1e6;
+        const what = started == null ? 'done' : 'begun';
+        const name = names.get(String(attributes.scheduledEventId)) ?? '';
+        return [`${name} ${what} ${Math.round(atMs - startedAtMs)}`];
+      });
+      return steps.join(', ');
     },
     countMissed: async (siteName) => {
       const id = taskIdOf(siteName, 'check_backend_health');

@@ -35,6 +35,8 @@ interface Measurement {
   readonly prometheusCpuShare: number;
   readonly decisions: ReadonlyMap<string, number>;
   readonly load: number;
+  /** Of the slowest cycle. */
+  readonly timeline: string;
 }
 
 export const cycleTable: BenchTable = {
@@ -50,6 +52,10 @@ export const cycleTable: BenchTable = {
       [
         `${BACKENDS} Backends, ${usersOf(bench, BACKENDS)} users: written in ${whole.seedSecs.toFixed(0)} s; 4 proxies, scraped every 5 s.`,
         `Everything is real but the mail hosts: one process plays their exporters and a doveadm at each of ${BACKENDS} addresses.`,
+        ...[...whole.measured, ...small.measured].map(
+          ({ backends, intervalSecs, timeline }) =>
+            `Slowest cycle at ${backends} Backends, every ${intervalSecs} s, in ms since its start: ${timeline}.`,
+        ),
         'Product defaults but for the interval of the tasks; every 150 s one Backend fails at 98 % and one at 20 % for 75 s.',
       ],
     );
@@ -112,9 +118,19 @@ async function measure(
     prometheusCpuShare: (prometheus.cpuSecs() - cpu.prometheus) / secs,
     decisions: await countDecisions(opened, sinceMs),
     load: loadavg()[0] ?? 0,
+    timeline: await timelineOfSlowest(temporal, cycles),
   };
   bench.print(cells(measurement).join(', '));
   return measurement;
+}
+
+async function timelineOfSlowest(
+  temporal: TemporalReader,
+  cycles: readonly Run[],
+): Promise<string> {
+  const tookMs = ({ startedAtMs, endedAtMs }: Run): number => (endedAtMs ?? 0) - startedAtMs;
+  const slowest = cycles.toSorted((a, b) => tookMs(b) - tookMs(a))[0];
+  return slowest === undefined ? 'none' : await temporal.timeline(slowest);
 }
 
 const isHealthCycle = ({ workflowType }: Run): boolean =>
