@@ -26,6 +26,7 @@ export function createStoreStatements(keyspace: string) {
     ...decisionStatements(on),
     ...operationStatements(on),
     ...ledgerStatements(on),
+    ...inFlightStatements(on),
     ...selectionStatements(on),
     ...switchStatements(on),
     ...auditStatements(on),
@@ -154,6 +155,11 @@ function ledgerStatements(on: On) {
       'user_moves',
       `SELECT operation_id, chunk FROM {ks}.user_moves WHERE username = ? LIMIT ?`,
     ),
+  };
+}
+
+function inFlightStatements(on: On) {
+  return {
     saveChunkInFlight: on(
       'moves_in_flight',
       `INSERT INTO {ks}.moves_in_flight

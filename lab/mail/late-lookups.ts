@@ -3,8 +3,8 @@
  * happens in between is what a login meets that overlaps with a move.
  */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readOrNull } from './cluster-service/read-or-null.ts';
 import { hostFolderOf, hostsOf } from './hosts.mjs';
 import { LabError } from './lab-control.ts';
 import type { LabSettings } from './lab-settings.ts';
@@ -37,7 +37,7 @@ export function delayLookups(
 }
 
 /** Milliseconds that an answer is held back; 0 where there is no such fault. */
-export async function readLookupDelay(faultFile: string | null): Promise<number> {
-  const faults = faultFile === null ? '' : await readFile(faultFile, 'utf8').catch(() => '');
-  return Math.min(Number(/^late (\d+)/m.exec(faults)?.[1] ?? 0), LATEST_MS);
+export function readLookupDelay(faultFile: string | null): number {
+  const faults = faultFile === null ? null : readOrNull(faultFile);
+  return Math.min(Number(/^late (\d+)/m.exec(faults ?? '')?.[1] ?? 0), LATEST_MS);
 }

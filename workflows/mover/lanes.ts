@@ -44,13 +44,11 @@ export async function runLanes(
 ): Promise<boolean> {
   const waiting = [...chunks];
   const countsOpen = patched(COUNTS_WHAT_IS_OPEN);
-  const inflow = new Map(countsOpen ? onTheWay : []);
+  const inflow = createInflow(countsOpen ? onTheWay : []);
   let hasFailed = false;
-  const send = async (
-    chunk: OpenChunk,
-    speedPercent: number,
-    ownInflow: number,
-  ): Promise<MovedChunk> => {
+  const send = async (chunk: OpenChunk, speedPercent: number): Promise<MovedChunk> => {
+    const ownInflow = inflow.of(chunk);
+    inflow.add(chunk, chunk.counts.remaining);
     try {
       const room = { maxInflow: limits.maxParallelInflow, ownInflow };
       return await sendChunk(state, chunk, 'send', { ...atSpeed(limits, speedPercent), room });
@@ -65,22 +63,18 @@ export async function runLanes(
       if (hasFailed || control.isHeld() || control.speedPercent() !== speedPercent) return;
       const others = control.inflowOfOthers();
       const index = waiting.findIndex((chunk) => {
-        const there = (inflow.get(chunk.targetId) ?? 0) + (others[chunk.targetId] ?? 0);
-        return hasRoom(chunk, there, limits);
+        return hasRoom(chunk, inflow.of(chunk) + (others[chunk.targetId] ?? 0), limits);
       });
       const chunk = waiting[index];
       // Whatever holds the room back runs in another lane, which looks again when it is done.
       if (chunk === undefined) return;
       waiting.splice(index, 1);
-      const ownInflow = inflow.get(chunk.targetId) ?? 0;
-      inflow.set(chunk.targetId, ownInflow + chunk.counts.remaining);
       const startedAtMs = Date.now();
-      const moved = await send(chunk, speedPercent, ownInflow);
+      const moved = await send(chunk, speedPercent);
       // Whoever was sent and has not arrived is still on his way.
       const isHeldBack = moved.isHeldBack === true;
       const stays = countsOpen && !isHeldBack ? moved.counts.remaining : 0;
-      const ended = chunk.counts.remaining - stays;
-      inflow.set(chunk.targetId, (inflow.get(chunk.targetId) ?? 0) - ended);
+      inflow.add(chunk, stays - chunk.counts.remaining);
       await control.onMoved(moved);
       // Another mover was quicker: it waits with the others for whom there is no room.
       if (isHeldBack) {
@@ -97,12 +91,20 @@ export async function runLanes(
     await allEnded(Array.from({ length: lanes }, () => lane(speedPercent)));
     const isUnchanged = waiting.length === before && control.speedPercent() === speedPercent;
     if (!isUnchanged || control.isHeld()) continue;
-    if (waiting.every((chunk) => !hasRoom(chunk, inflow.get(chunk.targetId) ?? 0, limits))) {
-      return false;
-    }
+    if (waiting.every((chunk) => !hasRoom(chunk, inflow.of(chunk), limits))) return false;
     await control.awaitOthers();
   }
   return true;
+}
+
+/** Users whom this mover has on their way, by target. */
+function createInflow(onTheWay: Iterable<readonly [string, number]>) {
+  const users = new Map(onTheWay);
+  const of = ({ targetId }: OpenChunk): number => users.get(targetId) ?? 0;
+  const add = (chunk: OpenChunk, by: number): void => {
+    users.set(chunk.targetId, of(chunk) + by);
+  };
+  return { of, add };
 }
 
 /** Who moves more slowly has fewer users without their sessions at a time. */

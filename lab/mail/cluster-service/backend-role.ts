@@ -24,6 +24,8 @@ import { createElsewhereFinder, type ElsewhereFinder } from './where.ts';
 const MAP_EVERY_MS = 5000;
 const MEASURE_EVERY_MS = 2000;
 const MEASURE_METACACHE_EVERY_MS = 30_000;
+/** Beyond, it is a lower bound: who has 100,000 users would do nothing but read their homes. */
+const MEASURED_USERS = 5_000;
 const LONGEST_DELAY_MS = 14_000;
 /** From the answer to a login until its session is listed. */
 const LOGIN_MS = 1000;
@@ -124,7 +126,10 @@ function startMeasuring({ dovecotBaseDir, mailRoot }: Settings, context: Backend
     const id = context.map.backendByHost(context.host)?.id;
     if (mailRoot === null || id === undefined) return;
     const users: string[] = [];
-    for await (const { username } of context.geodb.readHomesOf(id)) users.push(username);
+    for await (const { username } of context.geodb.readHomesOf(id)) {
+      users.push(username);
+      if (users.length >= MEASURED_USERS) break;
+    }
     metrics.set('dovekeeper_backend_metacache_bytes', await measureMetacache(mailRoot, users));
   };
   const tick = () =>

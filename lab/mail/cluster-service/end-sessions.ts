@@ -1,8 +1,8 @@
 /** Ends the sessions of one user on this Backend. */
-import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { BackendContext } from './backend-context.ts';
 import type { Session } from './doveadm-client.ts';
+import { readOrNull } from './read-or-null.ts';
 
 const DEADLINE_MS = 5000;
 /** A process takes some milliseconds to end its session. */
@@ -47,13 +47,7 @@ function signal({ service, pid }: Session): boolean {
 }
 
 /** null: there is no such process. */
-function nameOf(pid: number): string | null {
-  try {
-    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
-  } catch {
-    return null;
-  }
-}
+const nameOf = (pid: number): string | null => readOrNull(`/proc/${pid}/comm`)?.trim() ?? null;
 
 async function haveEnded(own: readonly Session[]): Promise<boolean> {
   const isThere = ({ pid, service }: Session) => pid !== null && nameOf(pid) === service;

@@ -1,7 +1,7 @@
 /** CPU and memory of a Dovecot: its master and all of its service processes, from /proc. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
+import { readOrNull } from './read-or-null.ts';
 
 export interface ProcessUsage {
   /** Cores used since the last measurement. */
@@ -77,12 +77,4 @@ function readPrivateBytes(pid: number): number {
     .split(' ')
     .map(Number);
   return (resident - shared) * PAGE_BYTES;
-}
-
-function readOrNull(path: string): string | null {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return null;
-  }
 }

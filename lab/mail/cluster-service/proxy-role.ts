@@ -98,7 +98,7 @@ async function answer(
   switch (url.pathname) {
     case '/lookup':
       return answerLookup(url.searchParams.get('u') ?? '', parts, metrics).finally(async () => {
-        const delayMs = await readLookupDelay(faultFile);
+        const delayMs = readLookupDelay(faultFile);
         if (delayMs > 0) await pause(delayMs);
       });
     case '/metrics':
