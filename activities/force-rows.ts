@@ -4,6 +4,7 @@ import type { LedgerRow } from '../workflows/domain/user-move.ts';
 import type { ActivityContext } from './context.ts';
 import type { MoveChunkInput } from './move-chunk.ts';
 import { readHomesLately, type Looked } from './read-homes.ts';
+import { saveRows } from './save-rows.ts';
 import { isOpen } from './settle-rows.ts';
 
 /** Above the attempt's own timestamp and the one after it, so that a source that thaws and finishes an old plan loses. */
@@ -31,7 +32,7 @@ export async function forceRows(
     const attempts = row.attempts + 1;
     return { ...row, state: 'sent', isForced: true, attempts, moveTimestampMicros, sentAtMs };
   });
-  await context.store.saveLedgerRows(forced);
+  await saveRows(context, forced);
   await context.geodb.forceHomes(
     forced.map((row) => ({
       username: row.username,

@@ -12,6 +12,7 @@ import { forceRows } from './force-rows.ts';
 import { isRepeat, withHeartbeat } from './heartbeat.ts';
 import { readKnownBackend } from './known-backend.ts';
 import { readHomesLately, type Looked } from './read-homes.ts';
+import { saveRows } from './save-rows.ts';
 import { countRows, isOpen, settleRow } from './settle-rows.ts';
 import { assertOwnsSite } from './site-owner.ts';
 import type { FindSilence } from './source-silence.ts';
@@ -137,7 +138,7 @@ async function retarget(
   const changed = rows
     .filter((row) => row.state === 'planned' && row.targetId !== targetId)
     .map((row): LedgerRow => ({ ...row, targetId }));
-  if (changed.length > 0) await context.store.saveLedgerRows(changed);
+  if (changed.length > 0) await saveRows(context, changed);
   return merge(rows, changed);
 }
 
@@ -157,7 +158,7 @@ async function settle(
   );
   const changed = settled.filter((row, index) => row !== rows[index]);
   if (changed.length === 0) return { ...looked, rows: settled };
-  await context.store.saveLedgerRows(changed);
+  await saveRows(context, changed);
   const { confirmed, skipped } = countRows(changed);
   context.metrics.countMoves(input.kind, input.cause, 'confirmed', confirmed);
   context.metrics.countMoves(input.kind, input.cause, 'skipped', skipped);
@@ -172,7 +173,7 @@ export async function cancelRows(
   const cancelled = rows
     .filter((row) => isOpen(row) && nowMs - (row.sentAtMs ?? 0) > ARRIVAL_MS)
     .map((row): LedgerRow => ({ ...row, state: 'skipped', reason: 'Cancelled', endedAtMs: nowMs }));
-  if (cancelled.length > 0) await context.store.saveLedgerRows(cancelled);
+  if (cancelled.length > 0) await saveRows(context, cancelled);
   return merge(rows, cancelled);
 }
 
@@ -187,7 +188,7 @@ async function dropEnded(
   const ended = unsent
     .filter((row) => homes.get(row.username)?.isMoving !== true)
     .map((row): LedgerRow => ({ ...row, state: 'skipped', reason: 'MoveEnded', endedAtMs }));
-  if (ended.length > 0) await context.store.saveLedgerRows(ended);
+  if (ended.length > 0) await saveRows(context, ended);
   return merge(rows, ended);
 }
 
@@ -209,7 +210,7 @@ async function sendRows(
     const attempts = isFirstTry || row.attempts === 0 ? row.attempts + 1 : row.attempts;
     return { ...row, state: 'sent', attempts, moveTimestampMicros: timestamp, sentAtMs };
   });
-  await context.store.saveLedgerRows(sent);
+  await saveRows(context, sent);
   const all = merge(rows, sent);
   await noteInFlight(context, input, all);
   try {

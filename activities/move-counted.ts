@@ -18,6 +18,7 @@ import {
   type MoveChunkInput,
   type MovedChunk,
 } from './move-chunk.ts';
+import { saveRows } from './save-rows.ts';
 import { countRows, isOpen, settleRow } from './settle-rows.ts';
 import { assertOwnsSite } from './site-owner.ts';
 import type { FindSilence } from './source-silence.ts';
@@ -189,7 +190,7 @@ async function nameMoved(
   const changed = settled.filter((row) => !chunk.rows.includes(row));
   chunk.rows = settled;
   if (changed.length === 0) return;
-  await context.store.saveLedgerRows(changed);
+  await saveRows(context, changed);
   const { confirmed, skipped } = countRows(changed);
   context.metrics.countMoves(input.kind, input.cause, 'confirmed', confirmed);
   context.metrics.countMoves(input.kind, input.cause, 'skipped', skipped);
@@ -210,7 +211,7 @@ async function forceRest(
     .filter(({ username }) => !named.has(username))
     .slice(0, rest)
     .map(({ username }) => plannedRow(input, username));
-  await context.store.saveLedgerRows(planned);
+  await saveRows(context, planned);
   // Fewer live there than were planned: there is nobody else to wait for.
   chunk.isReleased = isAnswered || planned.length < rest;
   const all = [...chunk.rows, ...planned];

@@ -87,6 +87,12 @@ export interface OperationPage {
 }
 
 /** Every method throws GatewayError{system: 'cassandra'}. */
+/** Who writes rows of the ledger: of two, the later one holds. */
+export interface LedgerWriter {
+  /** When Temporal scheduled the attempt: one clock for all workers. */
+  readonly scheduledAtMs: number;
+}
+
 export interface ControllerStore {
   ping(): Promise<void>;
 
@@ -119,7 +125,7 @@ export interface ControllerStore {
   listOpenOperations(siteName: string): Promise<Operation[]>;
 
   /** Upsert by (operation, chunk, username); rows of one chunk only. */
-  saveLedgerRows(rows: readonly LedgerRow[]): Promise<void>;
+  saveLedgerRows(rows: readonly LedgerRow[], by?: LedgerWriter): Promise<void>;
   readLedgerChunk(operationId: string, chunk: number): Promise<LedgerRow[]>;
   /** Pages over all chunks, for UI and observers. */
   pageLedger(

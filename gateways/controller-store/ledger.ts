@@ -7,7 +7,7 @@ import type {
 } from '../../workflows/domain/user-move.ts';
 import { inGroups, type CassandraSession, type Row } from '../cassandra-session.ts';
 import { numberOf, orUnset, requiredText, textOf, toBigint } from '../cassandra-values.ts';
-import type { ControllerStore } from './controller-store.ts';
+import type { ControllerStore, LedgerWriter } from './controller-store.ts';
 import type { StoreStatements } from './statements.ts';
 
 type LedgerMethods = Pick<
@@ -30,7 +30,7 @@ export function ledgerMethods(
   statements: StoreStatements,
 ): LedgerMethods {
   return {
-    saveLedgerRows: (rows) => saveLedgerRows(session, statements, rows),
+    saveLedgerRows: (rows, by) => saveLedgerRows(session, statements, rows, by),
     readLedgerChunk: async (operationId, chunk) => {
       const key = [operationId, chunk];
       const rows = await session.read('readLedgerChunk', statements.readLedgerChunk, key);
@@ -98,6 +98,7 @@ async function saveLedgerRows(
   session: CassandraSession,
   statements: StoreStatements,
   rows: readonly LedgerRow[],
+  by?: LedgerWriter,
 ): Promise<void> {
   const [first] = rows;
   if (first === undefined) return;
@@ -118,7 +119,7 @@ async function saveLedgerRows(
   await session.forEach(inGroups(rows, BATCH_ROWS), (batch) =>
     session.batch(
       'saveLedgerRows',
-      batch.map((row) => ({ statement: statements.saveLedgerRow, params: toParams(row) })),
+      batch.map((row) => ({ statement: statements.saveLedgerRow, params: toParams(row, by) })),
       { isLogged: false },
     ),
   );
@@ -134,7 +135,7 @@ function isNewToUser({ state, attempts, reason, moveTimestampMicros }: LedgerRow
 }
 
 /** What was set once is never unset again: a row only goes forward. */
-function toParams(row: LedgerRow): unknown[] {
+function toParams(row: LedgerRow, by: LedgerWriter | undefined): unknown[] {
   return [
     row.operationId,
     row.chunk,
@@ -148,7 +149,7 @@ function toParams(row: LedgerRow): unknown[] {
     row.isForced ? 1 : 0,
     orUnset(toBigint(row.sentAtMs)),
     orUnset(toBigint(row.endedAtMs)),
-    orderOf(row),
+    orderOf(row, by),
   ];
 }
 
@@ -161,13 +162,15 @@ const ORDER_OF_STATES: Readonly<Record<LedgerState, bigint>> = {
 };
 
 /**
- * Write timestamp of a row: by attempt, then by state, whatever the clock says. A writer that froze
- * and comes back late cannot undo what was confirmed since. Rows without an attempt are in order of
- * time, and below every attempt.
+ * Write timestamp of a row: by attempt, then by state, whatever the clock says. A writer that froze and
+ * comes back late cannot undo what was confirmed since. The move timestamp alone does not tell attempts
+ * apart: a late writer takes a new one. Planned rows are in order of time, and below every attempt.
  */
-function orderOf({ moveTimestampMicros, state }: LedgerRow): bigint {
-  if (moveTimestampMicros === null) return BigInt(Date.now());
-  return BigInt(Math.trunc(moveTimestampMicros)) * 8n + ORDER_OF_STATES[state];
+function orderOf({ moveTimestampMicros, state }: LedgerRow, by?: LedgerWriter): bigint {
+  const isAttempt = by !== undefined && state !== 'planned';
+  const micros = isAttempt ? by.scheduledAtMs * 1000 : moveTimestampMicros;
+  if (micros === null) return BigInt(Date.now());
+  return BigInt(Math.trunc(micros)) * 8n + ORDER_OF_STATES[state];
 }
 
 interface PageOptions {

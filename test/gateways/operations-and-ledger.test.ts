@@ -148,6 +148,33 @@ describe('controller store: ledger', () => {
     expect(await store.readLedgerChunk(operationId, 0)).toEqual([confirmed]);
   });
 
+  it('does not let a writer that froze undo it either, who takes a new move timestamp when it thaws', async () => {
+    const operationId = ulid();
+    const sent = row(operationId, 1, { state: 'sent', attempts: 1, moveTimestampMicros: micros });
+    const confirmed: LedgerRow = { ...sent, state: 'confirmed', endedAtMs: nowMs };
+    const cancelled = row(operationId, 2, {
+      state: 'skipped',
+      reason: 'Cancelled',
+      endedAtMs: nowMs,
+    });
+    await store.saveLedgerRows([sent, confirmed], { scheduledAtMs: nowMs + 5_000 });
+    await store.saveLedgerRows([cancelled], { scheduledAtMs: nowMs + 5_000 });
+    const late = { state: 'sent', attempts: 1, moveTimestampMicros: micros + 60_000_000 } as const;
+    await store.saveLedgerRows(
+      [
+        { ...sent, ...late },
+        { ...cancelled, ...late, endedAtMs: null },
+      ],
+      { scheduledAtMs: nowMs },
+    );
+    const rows = await store.readLedgerChunk(operationId, 0);
+    expect(rows.map(({ state, reason }) => [state, reason])).toEqual([
+      ['confirmed', null],
+      ['skipped', 'Cancelled'],
+    ]);
+    expect(rows[0]).toEqual(confirmed);
+  });
+
   it('lets a later attempt, as a force is, follow an earlier end', async () => {
     const operationId = ulid();
     const failed = row(operationId, 1, {
