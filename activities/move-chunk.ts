@@ -6,6 +6,7 @@ import type {
   MoveCounts,
   UserHomeWithWriteTime,
 } from '../workflows/domain/user-move.ts';
+import { attemptTimestamp } from './attempt-timestamp.ts';
 import { claimRoom, type Room } from './claim-room.ts';
 import type { ActivityContext } from './context.ts';
 import { forceRows } from './force-rows.ts';
@@ -13,7 +14,7 @@ import { isRepeat, withHeartbeat } from './heartbeat.ts';
 import { readKnownBackend } from './known-backend.ts';
 import { readHomesLately, type Looked } from './read-homes.ts';
 import { saveRows } from './save-rows.ts';
-import { countRows, isOpen, settleRow } from './settle-rows.ts';
+import { countRows, isOpen, merge, settleRow } from './settle-rows.ts';
 import { assertOwnsSite } from './site-owner.ts';
 import type { FindSilence } from './source-silence.ts';
 import { runWatchedBatch } from './watched-batch.ts';
@@ -251,21 +252,6 @@ function refuseToName({ sourceHost }: MoveChunkInput): never {
   });
 }
 
-/**
- * Every attempt has one write timestamp in microseconds, above all that was written before; a repeat of
- * the attempt reuses it, so that it has the same effect once. The source uses it and the one after it.
- */
-export function attemptTimestamp(
-  rows: readonly LedgerRow[],
-  homes: ReadonlyMap<string, UserHomeWithWriteTime>,
-): number {
-  let newest = 0;
-  for (const home of homes.values()) newest = Math.max(newest, home.homeWrittenAtMicros);
-  const former = Math.max(0, ...rows.map((row) => row.moveTimestampMicros ?? 0));
-  if (former > newest) return former;
-  return Math.max(Date.now() * 1000, newest) + 1;
-}
-
 async function noteInFlight(
   context: ActivityContext,
   input: MoveChunkInput,
@@ -303,9 +289,4 @@ export function summarize(
     attempts: Math.max(0, ...rows.map((row) => row.attempts)),
     firstConfirmedAtMs: times.length === 0 ? null : Math.min(...times),
   };
-}
-
-export function merge(rows: readonly LedgerRow[], changed: readonly LedgerRow[]): LedgerRow[] {
-  const byName = new Map(changed.map((row) => [row.username, row]));
-  return rows.map((row) => byName.get(row.username) ?? row);
 }

@@ -12,14 +12,13 @@ import { readKnownBackend } from './known-backend.ts';
 import {
   ARRIVAL_MS,
   cancelRows,
-  merge,
   summarize,
   type CountedChunk,
   type MoveChunkInput,
   type MovedChunk,
 } from './move-chunk.ts';
 import { saveRows } from './save-rows.ts';
-import { countRows, isOpen, settleRow } from './settle-rows.ts';
+import { countRows, isOpen, merge, settleRow } from './settle-rows.ts';
 import { assertOwnsSite } from './site-owner.ts';
 import type { FindSilence } from './source-silence.ts';
 import { runWatchedBatch } from './watched-batch.ts';

@@ -41,3 +41,9 @@ export function countRows(rows: readonly LedgerRow[]): MoveCounts {
   const remaining = rows.length - confirmed - skipped - failed;
   return { planned: rows.length, confirmed, skipped, failed, remaining };
 }
+
+/** The rows, with those that changed in their places. */
+export function merge(rows: readonly LedgerRow[], changed: readonly LedgerRow[]): LedgerRow[] {
+  const byName = new Map(changed.map((row) => [row.username, row]));
+  return rows.map((row) => byName.get(row.username) ?? row);
+}
