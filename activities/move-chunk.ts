@@ -1,11 +1,7 @@
 /** Moves the users of one chunk, or looks how far they are. Only movers call it, so only they write the ledger. */
 import { GatewayError } from '../gateways/gateway-error.ts';
 import type { OperationCause, OperationKind } from '../workflows/domain/operation.ts';
-import type {
-  LedgerRow,
-  MoveCounts,
-  UserHomeWithWriteTime,
-} from '../workflows/domain/user-move.ts';
+import type { LedgerRow, MoveCounts } from '../workflows/domain/user-move.ts';
 import { attemptTimestamp } from './attempt-timestamp.ts';
 import { claimRoom, type Room } from './claim-room.ts';
 import type { ActivityContext } from './context.ts';
