@@ -10,7 +10,6 @@ export async function saveRows(
   { store }: Pick<ActivityContext, 'store'>,
   rows: readonly LedgerRow[],
 ): Promise<void> {
-  if (rows.length === 0) return;
   const { currentAttemptScheduledTimestampMs } = Context.current().info;
   await store.saveLedgerRows(rows, { scheduledAtMs: currentAttemptScheduledTimestampMs });
 }

@@ -128,6 +128,18 @@ describe('moveUsersOff', () => {
     expect(world.lastRow?.stateReason).toBe('UsersResting (50 of 80)');
   });
 
+  it('blames no cool time where all who live there were moved', async () => {
+    const world = new MailWorld(50);
+    world.movable = 50;
+    await withWorld(world, async (workflowId) => {
+      const more = { maxUsers: 80, minLastMovedSecs: 3_600, kind: 'batchMove' } as const;
+      await ask(workflowId, evacuation({ ...more, stepRatio: 1 }));
+      await rig.client.workflow.getHandle(workflowId).result();
+    });
+    expect(world.lastRow?.counts.confirmed).toBe(50);
+    expect(world.lastRow?.stateReason).toBeNull();
+  });
+
   it('sends a chunk later that was held back because another mover was quicker', async () => {
     const world = new MailWorld(100);
     const heldBack: number[] = [];

@@ -140,11 +140,12 @@ export async function verifyEnd(mover: Mover): Promise<boolean> {
   return true;
 }
 
-/** Fewer were found than were asked for: those who are left rest after their last move. Null: all were found. */
-function whyFewer({ request, planned }: MoverState): string | null {
+/** Fewer were found than were asked for and live there: the others rest after their last move. Null: all were found. */
+function whyFewer({ request, operation, planned }: MoverState): string | null {
   const { maxUsers, minLastMovedSecs } = request;
-  if (maxUsers === null || minLastMovedSecs === null || planned >= maxUsers) return null;
-  return `UsersResting (${planned} of ${maxUsers})`;
+  const { originalCount } = operation;
+  if (maxUsers === null || minLastMovedSecs === null || planned >= originalCount) return null;
+  return `UsersResting (${planned} of ${originalCount})`;
 }
 
 function sweepAgain(mover: Mover): false {
