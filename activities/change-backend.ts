@@ -2,7 +2,7 @@
 import { GatewayError } from '../gateways/gateway-error.ts';
 import type { Backend, BackendStatus } from '../workflows/domain/backend.ts';
 import type { ActivityContext } from './context.ts';
-import { isRepeat, withHeartbeat } from './heartbeat.ts';
+import { assertAwake, isRepeat, withHeartbeat } from './heartbeat.ts';
 import { readKnownBackend } from './known-backend.ts';
 import { assertOwnsSite, type DecidedUnder } from './site-owner.ts';
 
@@ -82,6 +82,7 @@ async function writeStatus(
   const hosts = others.map((each) => each.host).filter((host) => host !== backend.host);
   for (const host of [...hosts.sort(), backend.host]) {
     if (!(await context.doveadm.isAnswering(host, DOVEADM_TIMEOUT_MS))) continue;
+    assertAwake();
     try {
       await context.doveadm.updateStatus(host, backend.host, status);
       return;
@@ -90,6 +91,7 @@ async function writeStatus(
       context.logger.warn({ via: host, code: error.code }, 'status change refused, trying another');
     }
   }
+  assertAwake();
   await context.geodb.changeStatusDirectly(backend.id, backend.status, status);
 }
 

@@ -2,6 +2,7 @@
 import { GatewayError } from '../gateways/gateway-error.ts';
 import type { LedgerRow } from '../workflows/domain/user-move.ts';
 import type { ActivityContext } from './context.ts';
+import { assertAwake } from './heartbeat.ts';
 import type { MoveChunkInput } from './move-chunk.ts';
 import { readHomesLately, type Looked } from './read-homes.ts';
 import { saveRows } from './save-rows.ts';
@@ -22,6 +23,7 @@ export async function forceRows(
     source.looked === undefined
       ? await context.geodb.readUsers(open.map(({ username }) => username))
       : await readHomesLately(context, open, source.looked);
+  assertAwake();
   const sentAtMs = Date.now();
   const forced = open.map((row): LedgerRow => {
     const written = homes.get(row.username)?.homeWrittenAtMicros ?? 0;

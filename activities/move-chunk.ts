@@ -6,7 +6,7 @@ import { attemptTimestamp } from './attempt-timestamp.ts';
 import { claimRoom, type Room } from './claim-room.ts';
 import type { ActivityContext } from './context.ts';
 import { forceRows } from './force-rows.ts';
-import { isRepeat, withHeartbeat } from './heartbeat.ts';
+import { assertAwake, isRepeat, withHeartbeat } from './heartbeat.ts';
 import { readKnownBackend } from './known-backend.ts';
 import { readHomesLately, type Looked } from './read-homes.ts';
 import { saveRows } from './save-rows.ts';
@@ -200,6 +200,7 @@ async function sendRows(
     readKnownBackend(context, open[0]?.targetId ?? ''),
     readHomesLately(context, open, looked),
   ]);
+  assertAwake();
   const timestamp = attemptTimestamp(open, homes);
   const sentAtMs = Date.now();
   const isFirstTry = !isRepeat();

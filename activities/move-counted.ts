@@ -7,7 +7,7 @@ import type { ChunkInFlight, LedgerRow, UserHome } from '../workflows/domain/use
 import { claimRoom } from './claim-room.ts';
 import type { ActivityContext } from './context.ts';
 import { forceRows } from './force-rows.ts';
-import { withHeartbeat } from './heartbeat.ts';
+import { assertAwake, withHeartbeat } from './heartbeat.ts';
 import { readKnownBackend } from './known-backend.ts';
 import {
   ARRIVAL_MS,
@@ -124,6 +124,7 @@ async function sendCount(
   const maxUsers = unnamed(input, chunk);
   // Those on the way cannot be asked for again by count.
   if (maxUsers === 0) return null;
+  assertAwake();
   try {
     const batch = {
       sourceId: input.sourceId,

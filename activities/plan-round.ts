@@ -11,6 +11,8 @@ import { assertOwnsSite } from './site-owner.ts';
 const PAGE_SIZE = 1_000;
 /** Chunks that are written side by side; a repeat looks so far ahead for what is there. */
 const CHUNKS_AT_ONCE = 4;
+/** Users who have not moved lately may come at any time. */
+const LONGEST_REST_MS = 600_000;
 
 export interface PlanRoundInput {
   readonly operationId: string;
@@ -67,6 +69,7 @@ export async function planRound(
   const progress = await takeUp(context, input);
   let cursor = input.cursor;
   let isExhausted = false;
+  let restsUntilMs = Infinity;
   while (progress.planned < input.users && !isExhausted) {
     const wanted = input.users - progress.planned;
     const limit = Math.min(PAGE_SIZE, wanted + progress.known.size);
@@ -75,11 +78,17 @@ export async function planRound(
     isExhausted = page.cursor === null;
     const fresh = page.users.filter((user) => !progress.known.has(user.username));
     const chosen = chooseUsers(fresh.slice(0, wanted), progress.rule, Date.now());
+    restsUntilMs = Math.min(restsUntilMs, chosen.restsUntilMs ?? Infinity);
     await writeChosen(context, input, progress, chosen);
     progress.rule = { ...progress.rule, quotas: chosen.quotas };
     if (chosen.quotas.every((quota) => quota.users === 0)) break;
   }
   const { chunks, nextChunk } = progress;
+  const hasSeenAll = input.cursor === null && isExhausted;
+  if (hasSeenAll && progress.planned === 0 && Number.isFinite(restsUntilMs)) {
+    const untilMs = Math.min(restsUntilMs, Date.now() + LONGEST_REST_MS);
+    await context.store.noteUsersRest(context.config.site, input.sourceId, untilMs);
+  }
   return { chunks, nextChunk, cursor, isExhausted };
 }
 
@@ -153,7 +162,7 @@ export async function writeChosen(
   context: ActivityContext,
   input: PlanRoundInput,
   progress: Progress,
-  chosen: Omit<ChosenUsers, 'quotas'>,
+  chosen: Omit<ChosenUsers, 'quotas' | 'restsUntilMs'>,
 ): Promise<void> {
   const planned = chosen.chunks.map(({ targetId, usernames }) => ({
     targetId,

@@ -19,7 +19,6 @@ export async function checkUserMoves(input: TaskInput): Promise<void> {
     const moves = await taskActivities.readMoves();
     if (!moves.isOwner) return { notTheOwner: 1 };
     const { epoch, forgotten } = moves;
-    if (forgotten !== undefined) await actActivities.removeForgotten({ chunks: forgotten, epoch });
     if (patched('follow-ups-recorded')) await record(moves);
     const outcomes = { open: moves.open.length, retried: 0, forced: 0, restarted: 0 };
     for (const open of moves.open) {
@@ -37,8 +36,10 @@ export async function checkUserMoves(input: TaskInput): Promise<void> {
       outcomes.retried += retryChunks.length;
       outcomes.forced += forceChunks.length;
     }
-    if (!patched('foreign-moves')) return outcomes;
-    return { ...outcomes, ...(await finishForeignMoves(epoch ?? null)) };
+    const foreign = patched('foreign-moves') ? await finishForeignMoves(epoch ?? null) : {};
+    // Last, since nobody waits for it: a store that refuses deletes holds nothing else up.
+    if (forgotten !== undefined) await actActivities.removeForgotten({ chunks: forgotten, epoch });
+    return { ...outcomes, ...foreign };
   });
 }
 

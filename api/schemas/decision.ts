@@ -71,6 +71,7 @@ const BackendMemoryView = z.object({
   offlineSinceMs: z.number().nullable(),
   returnedAtMs: z.array(z.number()).readonly(),
   operatorHoldUntilMs: z.number().nullable(),
+  usersRestUntilMs: z.number().optional(),
 });
 
 const BackendFactsView = z

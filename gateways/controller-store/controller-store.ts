@@ -179,6 +179,8 @@ export interface ControllerStore {
     siteName: string,
     memories: readonly (Partial<BackendMemory> & { readonly backendId: string })[],
   ): Promise<void>;
+  /** Read back as `usersRestUntilMs` of a Backend that something else is remembered of; forgotten when it is over. */
+  noteUsersRest(siteName: string, backendId: string, untilMs: number): Promise<void>;
 
   /** As last looked at, each Backend that was; empty: nobody looked yet. */
   readReachability(siteName: string): Promise<BackendReachability[]>;

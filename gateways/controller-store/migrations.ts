@@ -115,4 +115,13 @@ export const MIGRATIONS: readonly Migration[] = [
       `CREATE TABLE IF NOT EXISTS {ks}.backend_reachability (site text PRIMARY KEY, body text)`,
     ],
   },
+  {
+    version: 7,
+    name: 'Backends whose users were all moved lately',
+    cql: [
+      // Not a column of backend_memory: before release 4.1 Cassandra cannot add one repeatably.
+      `CREATE TABLE IF NOT EXISTS {ks}.resting_backends (site text, backend_id text, until_ms bigint,
+         PRIMARY KEY ((site), backend_id))`,
+    ],
+  },
 ];

@@ -16,6 +16,7 @@ type SwitchMethods = Pick<
   | 'updateBackendMemory'
   | 'updateBackendMemories'
   | 'removeBackendMemory'
+  | 'noteUsersRest'
   | 'readAutomation'
   | 'saveAutomation'
   | 'readFeatureOverrides'
@@ -64,7 +65,11 @@ export function switchMethods(
 
 type MemoryMethods = Pick<
   SwitchMethods,
-  'updateBackendMemory' | 'updateBackendMemories' | 'readBackendMemories' | 'removeBackendMemory'
+  | 'updateBackendMemory'
+  | 'updateBackendMemories'
+  | 'readBackendMemories'
+  | 'removeBackendMemory'
+  | 'noteUsersRest'
 >;
 
 /** What automation remembers of each Backend. */
@@ -95,9 +100,24 @@ function memoryMethods(session: CassandraSession, statements: StoreStatements): 
       }
     },
     readBackendMemories: async (siteName) => {
-      const { readBackendMemories } = statements;
-      const rows = await session.read('readBackendMemories', readBackendMemories, [siteName]);
-      return rows.map(toMemory);
+      const { readBackendMemories, readResting } = statements;
+      const [rows, resting] = await Promise.all([
+        session.read('readBackendMemories', readBackendMemories, [siteName]),
+        session.read('readBackendMemories', readResting, [siteName]),
+      ]);
+      const restUntilMs = new Map(
+        resting.map((row) => [requiredText(row, 'backend_id'), numberOf(row, 'until_ms')]),
+      );
+      return rows.map(toMemory).map((memory) => {
+        const usersRestUntilMs = restUntilMs.get(memory.backendId);
+        return usersRestUntilMs == null ? memory : { ...memory, usersRestUntilMs };
+      });
+    },
+    noteUsersRest: async (siteName, backendId, untilMs) => {
+      const secs = Math.ceil((untilMs - Date.now()) / 1000);
+      if (secs <= 0) return;
+      const params = [siteName, backendId, toBigint(untilMs), secs];
+      await session.write('noteUsersRest', statements.saveResting, params);
     },
     removeBackendMemory: async (siteName, backendId) => {
       const params = [siteName, backendId];

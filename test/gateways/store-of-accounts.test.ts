@@ -12,6 +12,7 @@ import type {
 } from '../../gateways/controller-store/controller-store.ts';
 import { migrate } from '../../gateways/controller-store/migrate.ts';
 import { cql, dropAndClose, logger, openSession, rigConfig } from './gateway-rig.ts';
+import { eventually } from '../support/eventually.ts';
 
 const config = rigConfig();
 const { keyspace, localDataCenter } = config.cassandra;
@@ -81,6 +82,18 @@ describe('controller store: memory and switches', () => {
         operatorHoldUntilMs: null,
       },
     ]);
+  });
+
+  it('remembers until when the users of a Backend rest, and forgets it by itself', async () => {
+    const site = `site-${randomUUID()}`;
+    await store.updateBackendMemory(site, { backendId: 'a', verdict: 'healthy' });
+    const untilMs = Date.now() + 1_500;
+    await store.noteUsersRest(site, 'a', untilMs);
+    await store.noteUsersRest(site, 'a', Date.now() - 1);
+    const read = async () => (await store.readBackendMemories(site))[0];
+    expect(await read()).toMatchObject({ verdict: 'healthy', usersRestUntilMs: untilMs });
+    await eventually('it is forgotten', async () => (await read())?.usersRestUntilMs === undefined);
+    expect(await read()).toMatchObject({ verdict: 'healthy' });
   });
 
   it('keeps the automation switch, overrides and task runs', async () => {

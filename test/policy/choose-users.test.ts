@@ -75,6 +75,9 @@ describe('chooseUsers', () => {
     const chosen = chooseUsers(page, rule, NOW_MS);
     expect(chosen.chunks).toEqual([{ targetId: 'a', usernames: ['cold', 'never'] }]);
     expect(chosen.skipped).toEqual([]);
+    // `warm` is the first who may be moved again.
+    expect(chosen.restsUntilMs).toBe(NOW_MS + 1_000);
+    expect(chooseUsers(page.slice(2), rule, NOW_MS).restsUntilMs).toBeNull();
   });
 
   it('knows no cool time where none is set', () => {

@@ -198,6 +198,34 @@ describe('when nothing is balanced', () => {
   it('does not move where that could not make it better', () => {
     expect(decide(uneven({ userCount: 3 })).reason).toBe('CannotImprove');
   });
+
+  it('passes over a Backend whose users all rest, and says so, until the first of them may move', () => {
+    const resting = (untilMs: number) => uneven({ memory: aMemory({ usersRestUntilMs: untilMs }) });
+    expect(decide(resting(NOW_MS + 1))).toMatchObject({
+      kind: 'nothing',
+      reason: 'UsersResting',
+      limitingSetting: 'HOST_LOAD_BALANCE_MIN_COOL_TIME_SECS',
+    });
+    expect(decide(resting(NOW_MS))).toEqual(decide(uneven()));
+  });
+
+  it('helps the next one meanwhile', () => {
+    const { backends, ...rest } = ofLevels(2.4, 2, 0.9, 0.9);
+    const [first, ...others] = backends;
+    const memory = aMemory({ usersRestUntilMs: NOW_MS + 1 });
+    if (first === undefined) throw new Error('no Backend');
+    const decision = decide({ ...rest, backends: [{ ...first, memory }, ...others] });
+    expect(decision).toMatchObject({ kind: 'rebalance', hosts: ['mail2', 'mail4'] });
+    expect(decide({ ...rest, backends }).hosts[0]).toBe('mail1');
+  });
+
+  it('takes one whose users all rest as a target', () => {
+    const { backends, ...rest } = uneven();
+    const memory = aMemory({ usersRestUntilMs: NOW_MS + 1 });
+    const target = decide({ ...rest, backends }).hosts[1];
+    const withRest = backends.map((one) => (one.host === target ? { ...one, memory } : one));
+    expect(decide({ ...rest, backends: withRest }).hosts[1]).toBe(target);
+  });
 });
 
 describe('how much is moved', () => {

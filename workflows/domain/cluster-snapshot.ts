@@ -26,6 +26,8 @@ export interface BackendMemory {
   readonly returnedAtMs: readonly number[];
   /** A cancelled automatic operation holds automation off this Backend until then. */
   readonly operatorHoldUntilMs: number | null;
+  /** Every user there was moved lately: until then balancing would find nobody to move off it. Absent: not known to. */
+  readonly usersRestUntilMs?: number;
 }
 
 export interface RunningOperation {

@@ -55,6 +55,7 @@ export const REASONS = [
   'BelowThreshold',
   'TooFewEligible',
   'CannotImprove',
+  'UsersResting',
   'LoadFactorNotZero',
   'NothingStale',
   'AutoHandlingRestricted',

@@ -24,6 +24,8 @@ export interface ChosenUsers {
   readonly skipped: readonly { readonly username: string; readonly reason: LedgerReason }[];
   /** Quotas that are left for the next page. */
   readonly quotas: readonly { readonly backendId: string; readonly users: number }[];
+  /** When the first of those who were passed over may be moved again; null: nobody was. */
+  readonly restsUntilMs: number | null;
 }
 
 /**
@@ -37,10 +39,14 @@ export function chooseUsers(
 ): ChosenUsers {
   const skipped: { username: string; reason: LedgerReason }[] = [];
   const movable: string[] = [];
+  let restsUntilMs = Infinity;
   for (const user of page) {
     if (!isCooling(user, rule.minLastMovedSecs, nowMs)) movable.push(user.username);
     else if (rule.arePassedOver !== true) {
       skipped.push({ username: user.username, reason: 'CoolTime' });
+    } else {
+      const endsAtMs = (user.lastMovedMs ?? 0) + (rule.minLastMovedSecs ?? 0) * 1000;
+      restsUntilMs = Math.min(restsUntilMs, endsAtMs);
     }
   }
   const quotas = rule.quotas.map((quota) => ({ ...quota }));
@@ -54,7 +60,12 @@ export function chooseUsers(
     quota.users -= size;
     next += size;
   }
-  return { chunks, skipped, quotas };
+  return {
+    chunks,
+    skipped,
+    quotas,
+    restsUntilMs: Number.isFinite(restsUntilMs) ? restsUntilMs : null,
+  };
 }
 
 export function isCooling(user: UserHome, minLastMovedSecs: number | null, nowMs: number): boolean {

@@ -140,7 +140,11 @@ function decidePair(
     const fields = { numbers: measured(first), limitingSetting };
     return rebalanceDecision('nothing', 'BelowThreshold', fields);
   }
+  const isResting = ({ source: { facts } }: Pair): boolean =>
+    (facts.memory?.usersRestUntilMs ?? 0) > snapshot.takenAtMs;
   for (const pair of pairs) {
+    // Nobody would be found: the next one may be helped meanwhile.
+    if (isResting(pair)) continue;
     const users = usersToMove(pair.source, pair.target, settings);
     const projected = users === 0 ? null : project(candidates, pair, users, settings);
     if (projected === null || !projected.isBetter) continue;
@@ -163,6 +167,10 @@ function decidePair(
       numbers,
       limitingSetting,
     });
+  }
+  if (isResting(first)) {
+    const limit = { limitingSetting: 'HOST_LOAD_BALANCE_MIN_COOL_TIME_SECS' };
+    return rebalanceDecision('nothing', 'UsersResting', { numbers: measured(first), ...limit });
   }
   const users = usersToMove(first.source, first.target, settings);
   return rebalanceDecision('nothing', 'CannotImprove', { numbers: { ...measured(first), users } });

@@ -976,7 +976,7 @@ export interface components {
         /** @enum {string} */
         DecisionKind: "nothing" | "evacuate" | "endEvacuation" | "movePartially" | "setOffline" | "setOnline" | "pauseOperation" | "resumeOperation" | "retryMoves" | "forceMoves" | "restartMover" | "rebalance" | "drain" | "endDrain" | "deleteRows";
         /** @enum {string} */
-        Reason: "Healthy" | "FeatureDisabled" | "AutomationPaused" | "Blind" | "UnknownTooFewAttempts" | "CatastropheProtection" | "CoolTime" | "DegradedNotLongEnough" | "OperationRunning" | "OperatorHold" | "NoTarget" | "NoUsers" | "Offline" | "OfflineByOperator" | "Standby" | "RecoveryNotProven" | "HoldDown" | "NoMovesInFlight" | "MovesOnTime" | "NotTheOwner" | "BelowThreshold" | "TooFewEligible" | "CannotImprove" | "LoadFactorNotZero" | "NothingStale" | "AutoHandlingRestricted" | "NoBackends" | "FailureRateCritical" | "FailureRateDegraded" | "FailureRateRecovered" | "EmptyAndCritical" | "ProbesSucceed" | "OnlineByOperator" | "ProtectionEnded" | "AutomationResumed" | "MoveStuck" | "RetriesExhausted" | "MoverMissing" | "ScoreDelta" | "LoadFactorZero" | "LoadFactorRaised" | "Orphaned";
+        Reason: "Healthy" | "FeatureDisabled" | "AutomationPaused" | "Blind" | "UnknownTooFewAttempts" | "CatastropheProtection" | "CoolTime" | "DegradedNotLongEnough" | "OperationRunning" | "OperatorHold" | "NoTarget" | "NoUsers" | "Offline" | "OfflineByOperator" | "Standby" | "RecoveryNotProven" | "HoldDown" | "NoMovesInFlight" | "MovesOnTime" | "NotTheOwner" | "BelowThreshold" | "TooFewEligible" | "CannotImprove" | "UsersResting" | "LoadFactorNotZero" | "NothingStale" | "AutoHandlingRestricted" | "NoBackends" | "FailureRateCritical" | "FailureRateDegraded" | "FailureRateRecovered" | "EmptyAndCritical" | "ProbesSucceed" | "OnlineByOperator" | "ProtectionEnded" | "AutomationResumed" | "MoveStuck" | "RetriesExhausted" | "MoverMissing" | "ScoreDelta" | "LoadFactorZero" | "LoadFactorRaised" | "Orphaned";
         Decision: {
             decisionId: string;
             siteName: string;
@@ -1454,6 +1454,7 @@ export interface components {
                 offlineSinceMs: number | null;
                 returnedAtMs: number[];
                 operatorHoldUntilMs: number | null;
+                usersRestUntilMs?: number;
             } | null;
             operation: {
                 operationId: string;

@@ -42,6 +42,7 @@ export const REASON_SENTENCES: Readonly<Record<string, Sentence>> = {
     `the load score difference is below the threshold${against(facts, 'scoreDelta', 'threshold', plain)}`,
   TooFewEligible: 'fewer than two Backends may take part',
   CannotImprove: 'no move would make it better',
+  UsersResting: 'all Users of the most loaded Backend were moved lately and rest for now',
   LoadFactorNotZero: 'no load factor is 0',
   NothingStale: 'nothing is stale',
   AutoHandlingRestricted: 'automatic health handling is restricted for it',
