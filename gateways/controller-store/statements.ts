@@ -237,13 +237,9 @@ function selectionStatements(on: On) {
 function switchStatements(on: On) {
   return {
     readBackendMemories: on('backend_memory', `SELECT * FROM {ks}.backend_memory WHERE site = ?`),
-    readResting: on(
-      'resting_backends',
-      `SELECT backend_id, until_ms FROM {ks}.resting_backends WHERE site = ?`,
-    ),
+    readResting: on('resting_backends', `SELECT * FROM {ks}.resting_backends WHERE site = ?`),
     saveResting: on(
       'resting_backends',
-      // Nobody has to clean up: what is over is gone.
       `INSERT INTO {ks}.resting_backends (site, backend_id, until_ms) VALUES (?, ?, ?) USING TTL ?`,
     ),
     readReachability: on(
