@@ -10,6 +10,8 @@ const LEDGER_COLUMNS =
   'operation_id, chunk, username, source_id, target_id, state, reason, attempts, ' +
   'move_timestamp, is_forced, sent_at_ms, ended_at_ms';
 
+const LOCAL = { keyspace: 'system', table: 'local' };
+
 type On = (table: string, cql: string) => Statement;
 
 export type StoreStatements = ReturnType<typeof createStoreStatements>;
@@ -18,11 +20,7 @@ export type StoreStatements = ReturnType<typeof createStoreStatements>;
 export function createStoreStatements(keyspace: string) {
   const on: On = (table, cql) => ({ keyspace, table, cql: cql.replaceAll('{ks}', keyspace) });
   return {
-    ping: {
-      cql: 'SELECT release_version FROM system.local',
-      keyspace: 'system',
-      table: 'local',
-    } satisfies Statement,
+    ping: { ...LOCAL, cql: 'SELECT release_version FROM system.local' } satisfies Statement,
     ...decisionStatements(on),
     ...operationStatements(on),
     ...ledgerStatements(on),
