@@ -99,6 +99,8 @@ default_internal_user = ${runAs.user}
 default_internal_group = ${runAs.group}
 default_login_user = ${runAs.user}
 default_client_limit = 10000
+# The title of a session's process names its user.
+verbose_proctitle = yes
 default_process_limit = 500
 doveadm_api_key = ${DOVEADM_API_KEY}
 ${SERVICES}

@@ -62,6 +62,8 @@ export interface ServiceRig {
   /** The raw answer to a body; for requests that no client would make. */
   post(body: string): Promise<{ status: number; text: string }>;
   lookUp(username: string): Promise<{ status: number; text: string }>;
+  /** As the Backend asks at a login: 204 where it is to be served here. */
+  askWhere(username: string): Promise<{ status: number; text: string }>;
   homeChanges(): Promise<HomeChange[]>;
   stop(): Promise<void>;
 }
@@ -111,6 +113,7 @@ export async function startService(
         body,
       }),
     lookUp: (username) => ask(`http://${address}:${HTTP_PORT}/lookup?u=${username}&service=imap`),
+    askWhere: (username) => ask(`http://${address}:${HTTP_PORT}/where?u=${username}&service=imap`),
     async homeChanges() {
       const text = await readFile(homeChangeLog, 'utf8').catch(() => '');
       const lines = text.split('\n').filter(Boolean);

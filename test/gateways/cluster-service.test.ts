@@ -118,6 +118,12 @@ afterAll(async () => {
   await client.shutdown();
 });
 
+/** As Dovecot does it: the question first, then the session. */
+async function logIn(username: string): Promise<void> {
+  expect((await backend.askWhere(username)).status).toBe(204);
+  dovecot.sessions.add(username);
+}
+
 describe('the cluster service beside a Backend, when it starts', () => {
   it('drops moves that nobody owns any more and ends the sessions of foreigners', async () => {
     const user = await eventually('the move is dropped', async () => {
@@ -149,7 +155,7 @@ describe('clusterUserBatchMove', () => {
 
   it('ends the sessions of the user first', async () => {
     await addUser('b', 'mail1');
-    dovecot.sessions.add('b');
+    await logIn('b');
     expect(await moveUsers({ user: 'b', destHost: 'mail2' })).toEqual([
       { user: 'b', result: 'moved' },
     ]);
@@ -161,7 +167,7 @@ describe('clusterUserBatchMove', () => {
     const users = Array.from({ length: 6 }, (_, index) => `few-${index}`);
     for (const user of users) {
       await addUser(user, 'mail1');
-      dovecot.sessions.add(user);
+      await logIn(user);
       dovecot.stubborn.add(user);
     }
     // 8 in a hundred
@@ -176,7 +182,7 @@ describe('clusterUserBatchMove', () => {
 
   it('leaves a user where sessions do not end', async () => {
     await addUser('c', 'mail1');
-    dovecot.sessions.add('c');
+    await logIn('c');
     dovecot.stubborn.add('c');
     const rows = await moveUsers({ user: ['c'], destHost: 'mail2' });
     expect(rows).toEqual([{ user: 'c', result: 'failed', error: 'sessions do not end' }]);
@@ -251,7 +257,7 @@ describe('the lookup of a proxy', () => {
 
   it('waits for the end of a move that is under way, and answers the new home', async () => {
     await addUser('u55', 'mail1');
-    dovecot.sessions.add('u55');
+    await logIn('u55');
     dovecot.stubborn.add('u55');
     const moving = moveUsers({ user: ['u55'], destHost: 'mail2' });
     await eventually('the move is under way', async () => (await readUser('u55'))?.moving !== null);

@@ -34,7 +34,7 @@ describe('controller store: migrations', () => {
     );
     const versions = cql(fresh, 'schema_migrations', 'SELECT version FROM {ks}.schema_migrations');
     const rows = await session.read('test', versions, []);
-    expect(rows.map((row) => row['version']).sort()).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(rows.map((row) => row['version']).sort()).toEqual([1, 2, 3, 4, 5, 6, 7]);
     const locks = cql(fresh, 'schema_lock', 'SELECT name FROM {ks}.schema_lock');
     expect(await session.read('test', locks, [])).toEqual([]);
     await session.executeSchema('test', `DROP KEYSPACE ${fresh}`);

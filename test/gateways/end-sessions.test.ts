@@ -1,7 +1,7 @@
 /** Sessions are ended by a signal to their processes; only what is no such process is left to `kick`. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
@@ -9,6 +9,8 @@ import type { BackendContext } from '../../lab/mail/cluster-service/backend-cont
 import type { Session } from '../../lab/mail/cluster-service/doveadm-client.ts';
 import { endSessions } from '../../lab/mail/cluster-service/end-sessions.ts';
 import { createRecentLogins } from '../../lab/mail/cluster-service/recent-logins.ts';
+import { createSessionWatch } from '../../lab/mail/cluster-service/session-watch.ts';
+import { eventually } from '../support/eventually.ts';
 
 let folder: string;
 const processes: ChildProcess[] = [];
@@ -35,14 +37,13 @@ function played(list: () => readonly Session[]) {
   const kicked: string[] = [];
   const recentLogins = createRecentLogins(1_000);
   let looks = 0;
+  const who = (): Promise<Session[]> => {
+    looks += 1;
+    return Promise.resolve([...list()]);
+  };
   const context = {
     recentLogins,
-    sessions: {
-      read: () => {
-        looks += 1;
-        return Promise.resolve(Map.groupBy(list(), ({ username }) => username));
-      },
-    },
+    sessions: createSessionWatch({ who }),
     doveadm: {
       kick: (username: string) => {
         kicked.push(username);
@@ -113,4 +114,46 @@ it('looks twice at whoever was let in a moment ago: that session may not be list
   expect(await endSessions('a', dovecot.context)).toBe(true);
   expect([first, late].map((each) => each !== undefined && isAlive(each))).toEqual([false, false]);
   expect(lists).toEqual([]);
+});
+
+it('looks up who has been here for long in a list that is a moment old', async () => {
+  const [first, second] = await Promise.all(['imap', 'imap'].map(startProcess));
+  const sessions = [
+    { username: 'a', service: 'imap', pid: first?.pid ?? 0 },
+    { username: 'b', service: 'imap', pid: second?.pid ?? 0 },
+  ];
+  const dovecot = played(() => sessions);
+  expect(await endSessions('a', dovecot.context)).toBe(true);
+  expect(await endSessions('b', dovecot.context)).toBe(true);
+  expect(dovecot.looks()).toBe(1);
+  expect([first, second].map((each) => each !== undefined && isAlive(each))).toEqual([
+    false,
+    false,
+  ]);
+});
+
+it('takes everybody for a recent login who may have come while it was not asked', async () => {
+  const own = await startProcess('imap');
+  const session = { username: 'a', service: 'imap', pid: own.pid };
+  const lists = [[], [session], []];
+  const dovecot = played(() => lists.shift() ?? []);
+  // The list is fresh, but from before he came.
+  await dovecot.context.sessions.read();
+  dovecot.recentLogins.noteBlindness();
+  expect(await endSessions('a', dovecot.context)).toBe(true);
+  expect(isAlive(own)).toBe(false);
+});
+
+it('does not end the session of another user whom the same process serves by now', async () => {
+  const titled = spawn('/bin/bash', ['-c', `exec -a 'imap: [b 127.0.0.1 IDLE]' ${folder}/imap 60`]);
+  processes.push(titled);
+  await once(titled, 'spawn');
+  const named = () => readFileSync(`/proc/${titled.pid}/comm`, 'utf8').trim() === 'imap';
+  await eventually('it has its title', named);
+  const dovecot = played(() => [{ username: 'a', service: 'imap', pid: titled.pid ?? 0 }]);
+  expect(await endSessions('a', dovecot.context)).toBe(true);
+  expect(isAlive(titled)).toBe(true);
+  const right = played(() => [{ username: 'b', service: 'imap', pid: titled.pid ?? 0 }]);
+  expect(await endSessions('b', right.context)).toBe(true);
+  expect(isAlive(titled)).toBe(false);
 });

@@ -18,6 +18,7 @@ import { createRecentLogins } from './recent-logins.ts';
 import { createSessionWatch } from './session-watch.ts';
 import type { Settings } from './settings.ts';
 import { startSleepWatch } from './sleep-watch.ts';
+import { RECENT_LOGIN_MS } from './end-sessions.ts';
 import { createElsewhereFinder, type ElsewhereFinder } from './where.ts';
 
 /** Only names are taken from it here: commands read again. */
@@ -27,8 +28,6 @@ const MEASURE_METACACHE_EVERY_MS = 30_000;
 /** Beyond, it is a lower bound: who has 100,000 users would do nothing but read their homes. */
 const MEASURED_USERS = 5_000;
 const LONGEST_DELAY_MS = 14_000;
-/** From the answer to a login until its session is listed. */
-const LOGIN_MS = 1000;
 
 /** Runs until the answer is called. Needs neither the GeoDB nor Dovecot to be there already. */
 export async function startBackendRole(settings: Settings, log: Log): Promise<() => Promise<void>> {
@@ -59,14 +58,16 @@ function createContext(settings: Settings, log: Log) {
   const sessions = createSessionWatch(doveadm);
   const ownId = () => map.backendByHost(host)?.id ?? null;
   const sweeper = startMovedOffSweeper({ geodb, doveadm, sessions, log, ownId });
+  const recentLogins = createRecentLogins(RECENT_LOGIN_MS);
+  recentLogins.noteBlindness();
   const sleep = startSleepWatch((sleptMs) => {
     log.warn('this process slept', { sleptMs: Math.round(sleptMs) });
+    recentLogins.noteBlindness();
     recovery.begin('woke');
   });
   const homeChanges = openHomeChangeLog(settings.homeChangeLog);
   const metrics = createMetrics();
   const leaving: BackendContext['leaving'] = new Map();
-  const recentLogins = createRecentLogins(LOGIN_MS);
   const departures = createDepartureGate();
   const context: BackendContext = {
     ...{ host, geodb, map, doveadm, sessions, sweeper, sleep, leaving, recentLogins },
@@ -106,7 +107,7 @@ async function answerWhere(
   const delayMs = Math.min(Number(query.get('delay') ?? 0) || 0, LONGEST_DELAY_MS);
   if (delayMs > 0) await pause(delayMs);
   const username = (query.get('u') ?? '').toLowerCase();
-  const elsewhere = await findElsewhere(username);
+  const elsewhere = await findElsewhere(username, query.get('service') !== 'lmtp');
   if (elsewhere === null) return { status: 204 };
   metrics.add('dovekeeper_passed_on');
   return { status: 200, body: `${elsewhere.host} ${elsewhere.address}` };

@@ -4,33 +4,38 @@
  */
 export interface DepartureGate {
   /**
-   * Runs the work when fewer than `width` are at theirs; first come, first served. Rejects as the work
-   * does.
+   * Runs the work of so many users when they and those who are at theirs are at most `width`; one group that
+   * is alone always may. First come, first served. Rejects as the work does.
    */
-  pass<T>(width: number, work: () => Promise<T>): Promise<T>;
+  pass<T>(
+    size: { readonly width: number; readonly users: number },
+    work: () => Promise<T>,
+  ): Promise<T>;
 }
 
 /** One gate for all orders of a Backend: what counts is how many clients wait, not for whom. */
 export function createDepartureGate(): DepartureGate {
-  const waiting: { readonly width: number; readonly enter: () => void }[] = [];
+  const waiting: { readonly width: number; readonly users: number; readonly enter: () => void }[] =
+    [];
   let inside = 0;
   const admit = () => {
-    for (let next = waiting[0]; next !== undefined && inside < next.width; next = waiting[0]) {
+    for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
+      if (inside > 0 && inside + next.users > next.width) return;
       waiting.shift();
-      inside += 1;
+      inside += next.users;
       next.enter();
     }
   };
   return {
-    async pass(width, work) {
+    async pass({ width, users }, work) {
       await new Promise<void>((enter) => {
-        waiting.push({ width: Math.max(1, width), enter });
+        waiting.push({ width, users, enter });
         admit();
       });
       try {
         return await work();
       } finally {
-        inside -= 1;
+        inside -= users;
         admit();
       }
     },

@@ -95,6 +95,13 @@ function clusterQueries(run: Run, keyspace: string) {
 const HOME_COLUMNS =
   'username, backend_id, alt_backend_id, moving, last_moved, WRITETIME(backend_id) AS written_at';
 
+export interface MoveMark {
+  readonly username: string;
+  readonly targetId: string;
+  readonly token: string;
+  readonly micros: number;
+}
+
 export interface HomeEnd {
   readonly username: string;
   readonly targetId: string;
@@ -148,10 +155,13 @@ function homeQueries(run: Run, keyspace: string) {
 function moveQueries(run: Run, runAll: RunAll, keyspace: string) {
   const users = `${keyspace}.users`;
   return {
-    async beginMove(home: { username: string; targetId: string; token: string; micros: number }) {
-      await run(
-        `UPDATE ${users} USING TIMESTAMP ? SET alt_backend_id = ?, moving = ? WHERE username = ?`,
-        [String(home.micros), home.targetId, home.token, home.username],
+    /** The users are on their way. Ten at most: one request. */
+    async beginMoves(homes: readonly MoveMark[]) {
+      const query = `UPDATE ${users} USING TIMESTAMP ? SET alt_backend_id = ?, moving = ? WHERE username = ?`;
+      await runAll(
+        homes.map(({ username, targetId, token, micros }) => {
+          return { query, params: [String(micros), targetId, token, username] };
+        }),
       );
     },
     /** The users live on the target from now on, and are not moving. Ten at most: one request. */

@@ -6,18 +6,18 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { readOwnBackend, type BackendContext } from './backend-context.ts';
 import type { Home } from './geodb.ts';
-import { endSessions } from './end-sessions.ts';
+import { LIST_AGE_MS } from './end-sessions.ts';
+import { leaveTogether } from './leave-together.ts';
 import { describeError } from './log.ts';
 import {
-  endOf,
   isOvertaken,
-  logChange,
   microsOf,
   refuse,
   toResult,
   type MoveOrder,
   type MoveResult,
 } from './move-order.ts';
+import { inGroups, writeHomes, type Leaver } from './write-homes.ts';
 
 /**
  * Of the users that an order allows at a time, this share may be without their sessions: of 100 that
@@ -26,8 +26,8 @@ import {
 const DEPARTING_SHARE = 0.08;
 /** Users whose homes are read together. */
 const GROUP = 25;
-/** Cassandra warns of batches over more partitions than this. */
-const WRITTEN_TOGETHER = 10;
+/** Of those who may leave at a time, so many groups: while one is being written, the other ends its sessions. */
+const GROUPS_INSIDE = 2;
 /** After a thaw, orders whose sender has long gone are read before their end is. */
 const WAKE_SETTLE_MS = 300;
 
@@ -78,7 +78,7 @@ async function moveGroup(
   order: MoveOrder,
   context: BackendContext,
 ): Promise<MoveResult[]> {
-  const departing = Math.round(order.maxParallel * DEPARTING_SHARE);
+  const width = Math.max(1, Math.round(order.maxParallel * DEPARTING_SHARE));
   // Their logins wait from now on; who is here is asked a moment later.
   const facts = Promise.resolve().then(() => readFacts(names, context));
   const idle = facts.then((known) => moveIdle(names, known, order, context));
@@ -92,38 +92,40 @@ async function moveGroup(
       if (context.leaving.get(name) === settled) context.leaving.delete(name);
     }
   });
-  return Promise.all(
-    names.map(async (username): Promise<MoveResult> => {
-      try {
-        if (!(await facts).here.has(username)) {
-          return (await idle).get(username) ?? toResult(username, 'failed', 'not moved');
-        }
-        const depart = () => leave(username, order, context);
-        return await context.departures.pass(departing, depart);
-      } catch (error) {
-        return toResult(username, 'failed', describeError(error));
-      }
-    }),
-  );
+  try {
+    const { here } = await facts;
+    const departing = names.filter((name) => here.has(name));
+    const left = inGroups(departing, Math.ceil(width / GROUPS_INSIDE)).map((users) =>
+      context.departures.pass({ width, users: users.length }, () =>
+        leaveTogether(users, order, context),
+      ),
+    );
+    const [stayedIdle, ...gone] = await Promise.all([idle, ...left]);
+    return [...stayedIdle.values(), ...gone.flat()];
+  } catch (error) {
+    // Nobody of the group has begun: what is known of it could not be read.
+    return names.map((username) => toResult(username, 'failed', describeError(error)));
+  }
 }
 
 /** What is known of a group when its moves begin. */
 interface Facts {
   readonly ownId: string;
   readonly homes: ReadonlyMap<string, Home>;
-  /** Who has sessions here. */
-  readonly here: ReadonlyMap<string, unknown>;
+  /** Who has sessions here, or may have one in a moment. */
+  readonly here: ReadonlySet<string>;
   readonly epoch: number;
 }
 
 async function readFacts(names: readonly string[], context: BackendContext): Promise<Facts> {
   const { epoch } = context.sleep;
   const ownId = readOwnBackend(context).id;
-  const [homes, here] = await Promise.all([
+  const [homes, sessions] = await Promise.all([
     context.geodb.readHomes(names),
-    context.sessions.read(),
+    context.sessions.readWithin(LIST_AGE_MS),
   ]);
-  return { ownId, homes, here, epoch };
+  const here = names.filter((name) => sessions.has(name) || context.recentLogins.isRecent(name));
+  return { ownId, homes, here: new Set(here), epoch };
 }
 
 /** Nobody to disconnect: the new home is all there is to write. */
@@ -134,7 +136,7 @@ async function moveIdle(
   context: BackendContext,
 ): Promise<Map<string, MoveResult>> {
   const results = new Map<string, MoveResult>();
-  const leaving: { home: Home; micros: number }[] = [];
+  const leaving: Leaver[] = [];
   for (const username of names) {
     if (facts.here.has(username)) continue;
     const home = facts.homes.get(username) ?? null;
@@ -145,103 +147,26 @@ async function moveIdle(
     }
     const micros = microsOf(home, order);
     const hasSlept = facts.epoch !== context.sleep.epoch;
-    if (hasSlept && (await isOvertaken(username, facts.ownId, micros, context))) {
-      results.set(username, toResult(username, 'skipped', 'superseded'));
-    } else leaving.push({ home, micros });
+    const isLost = hasSlept && (await mayBeOvertaken(username, facts.ownId, micros, context));
+    if (isLost) results.set(username, toResult(username, 'skipped', 'superseded'));
+    else leaving.push({ home, micros });
   }
-  for (const { home } of leaving) context.sweeper.watch(home.username);
-  const groups = inGroups(leaving, WRITTEN_TOGETHER);
-  await Promise.all(
-    groups.map(async (group) => {
-      const isWritten = await context.geodb
-        .endMoves(group.map(({ home, micros }) => endOf(home, micros, order)))
-        .then(() => true)
-        .catch(() => false);
-      for (const { home, micros } of group) {
-        const { username } = home;
-        const written = isWritten
-          ? logChange(home, micros, order, context)
-          : writeHome(home, micros, order, context);
-        const result = Promise.resolve(written).then(
-          () => toResult(username, 'moved'),
-          (error: unknown) => toResult(username, 'failed', describeError(error)),
-        );
-        results.set(username, await result);
-      }
-    }),
-  );
+  for (const result of await writeHomes(leaving, order, context)) {
+    results.set(result.user, result);
+  }
   return results;
 }
 
-/** Logins that come meanwhile wait for the end; whoever is not yet on his way is served as ever. */
-async function leave(
-  username: string,
-  order: MoveOrder,
-  context: BackendContext,
-): Promise<MoveResult> {
-  // He may have waited at the gate until whoever asked for it was gone.
-  if (order.signal.aborted) return toResult(username, 'skipped', 'hung up');
-  const move = moveOne(username, order, context);
-  const departure = move.then(({ result }) => (result === 'moved' ? order.target : null));
-  context.leaving.set(username, departure);
-  const result = await move;
-  if (context.leaving.get(username) === departure) context.leaving.delete(username);
-  return result;
-}
+/** Where the home cannot be read the user stays: whoever asked will ask again. */
+const mayBeOvertaken = (...about: Parameters<typeof isOvertaken>) =>
+  isOvertaken(...about).catch(() => true);
 
-async function moveOne(
-  username: string,
-  order: MoveOrder,
-  context: BackendContext,
-): Promise<MoveResult> {
-  const answer = (result: MoveResult['result'], error: string | null = null) =>
-    toResult(username, result, error);
-  try {
-    const own = readOwnBackend(context);
-    const { epoch } = context.sleep;
-    const home = await context.geodb.readHome(username);
-    const refusal = refuse(home, own.id, order);
-    if (home === null || refusal !== null) return answer('skipped', refusal);
-    const micros = microsOf(home, order);
-    const targetId = order.target.id;
-    await context.geodb.beginMove({ username, targetId, token: order.moveId, micros });
-    const isFree = await endSessions(username, context);
-    if (!isFree) {
-      await context.geodb.dropMove(username, micros + 1);
-      return answer('failed', 'sessions do not end');
-    }
-    if (epoch !== context.sleep.epoch && (await isOvertaken(username, own.id, micros, context))) {
-      return answer('skipped', 'superseded');
-    }
-    await writeHome(home, micros, order, context);
-    return answer('moved');
-  } catch (error) {
-    return answer('failed', describeError(error));
-  }
-}
-
-async function writeHome(home: Home, micros: number, order: MoveOrder, context: BackendContext) {
-  const end = endOf(home, micros, order);
-  context.sweeper.watch(home.username);
-  await context.geodb.endMoves([end]).catch(async (error: unknown) => {
-    // The answer was lost, perhaps not the write: the home tells.
-    const now = await context.geodb.readHome(home.username);
-    if (now?.writtenAtMicros !== end.micros || now.backendId !== end.targetId) throw error;
-  });
-  logChange(home, micros, order, context);
-}
-
-/** One look after the last write; the sweeper goes on looking for those that come later. */
+/** One look after the last write, at who came at the last moment; the sweeper goes on looking. */
 async function endLateSessions(results: readonly MoveResult[], context: BackendContext) {
   const moved = results.filter(({ result }) => result === 'moved').map(({ user }) => user);
-  if (moved.length === 0) return;
+  const suspects = moved.filter((user) => context.recentLogins.isRecent(user));
+  if (suspects.length === 0) return;
   const here = await context.sessions.read().catch(() => new Map<string, unknown>());
-  const late = moved.filter((user) => here.has(user));
+  const late = suspects.filter((user) => here.has(user));
   await Promise.all(late.map((user) => context.doveadm.kick(user).catch(() => undefined)));
-}
-
-function inGroups<T>(items: readonly T[], size: number): T[][] {
-  const groups: T[][] = [];
-  for (let at = 0; at < items.length; at += size) groups.push(items.slice(at, at + size));
-  return groups;
 }

@@ -4,6 +4,8 @@
  */
 export interface RecentLogins {
   note(username: string): void;
+  /** We were not asked for a while (not started yet, frozen): anybody may have been let in. */
+  noteBlindness(): void;
   isRecent(username: string): boolean;
 }
 
@@ -12,6 +14,7 @@ export function createRecentLogins(keepMs: number): RecentLogins {
   let newer = new Set<string>();
   let older = new Set<string>();
   let turnedAtMs = performance.now();
+  let seesAgainAtMs = -Infinity;
   const turn = () => {
     const ageMs = performance.now() - turnedAtMs;
     if (ageMs < keepMs) return;
@@ -24,8 +27,12 @@ export function createRecentLogins(keepMs: number): RecentLogins {
       turn();
       newer.add(username);
     },
+    noteBlindness() {
+      seesAgainAtMs = performance.now();
+    },
     isRecent(username) {
       turn();
+      if (performance.now() - seesAgainAtMs < keepMs) return true;
       return newer.has(username) || older.has(username);
     },
   };

@@ -16,6 +16,7 @@ export interface Recovery {
 
 const RETRY_MS = 500;
 const LOOK_FOR_FOREIGNERS_EVERY_MS = 30_000;
+const HOMES_A_READ = 25;
 
 /**
  * Retries until the GeoDB and doveadm answer. Foreigners are also looked for now and then: a login
@@ -73,12 +74,15 @@ async function dropOwnMoves(context: BackendContext): Promise<number> {
 async function endForeignSessions(context: BackendContext): Promise<number> {
   const own = readOwnBackend(context);
   let kicked = 0;
-  for (const username of (await context.sessions.read()).keys()) {
-    const home = await context.geodb.readHome(username);
-    if (home === null || home.backendId === own.id) continue;
-    await context.doveadm.kick(username);
-    context.sweeper.watch(username);
-    kicked += 1;
+  const users = [...(await context.sessions.read()).keys()];
+  for (let at = 0; at < users.length; at += HOMES_A_READ) {
+    const homes = await context.geodb.readHomes(users.slice(at, at + HOMES_A_READ));
+    for (const { username, backendId } of homes.values()) {
+      if (backendId === own.id) continue;
+      await context.doveadm.kick(username);
+      context.sweeper.watch(username);
+      kicked += 1;
+    }
   }
   return kicked;
 }

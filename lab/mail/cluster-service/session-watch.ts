@@ -1,25 +1,42 @@
 /** Who has sessions here? One `who` answers all that asked before it began. */
 import type { DoveadmClient, Session } from './doveadm-client.ts';
 
+export type Sessions = ReadonlyMap<string, readonly Session[]>;
+
 export interface SessionWatch {
   /** Sessions by user, from a `who` that began after this call. */
-  read(): Promise<ReadonlyMap<string, readonly Session[]>>;
+  read(): Promise<Sessions>;
+  /** The same from one that began so long ago at most, where there is one. */
+  readWithin(maxAgeMs: number): Promise<Sessions>;
 }
 
 /** At most one `who` runs and one waits, however many ask. */
-export function createSessionWatch(doveadm: DoveadmClient): SessionWatch {
+export function createSessionWatch(doveadm: Pick<DoveadmClient, 'who'>): SessionWatch {
   let running: Promise<unknown> = Promise.resolve();
-  let waiting: Promise<ReadonlyMap<string, readonly Session[]>> | null = null;
-  const read = async () => Map.groupBy(await doveadm.who(), ({ username }) => username);
+  let waiting: Promise<Sessions> | null = null;
+  let latest: { readonly sessions: Sessions; readonly beganAtMs: number } | null = null;
+  const look = async () => {
+    const beganAtMs = performance.now();
+    const sessions = Map.groupBy(await doveadm.who(), ({ username }) => username);
+    latest = { sessions, beganAtMs };
+    return sessions;
+  };
+  const read = () => {
+    waiting ??= running.then(() => {
+      waiting = null;
+      const sessions = look();
+      running = sessions.catch(() => undefined);
+      return sessions;
+    });
+    return waiting;
+  };
   return {
-    read() {
-      waiting ??= running.then(() => {
-        waiting = null;
-        const sessions = read();
-        running = sessions.catch(() => undefined);
-        return sessions;
-      });
-      return waiting;
+    read,
+    async readWithin(maxAgeMs) {
+      if (latest !== null && performance.now() - latest.beganAtMs <= maxAgeMs) {
+        return latest.sessions;
+      }
+      return read();
     },
   };
 }

@@ -18,7 +18,11 @@ export interface ServingHost {
   readonly address: string;
 }
 
-export type ElsewhereFinder = (username: string) => Promise<ServingHost | null>;
+/** @param opensSession false: a delivery, of which no session is left. */
+export type ElsewhereFinder = (
+  username: string,
+  opensSession: boolean,
+) => Promise<ServingHost | null>;
 
 /** The finder never rejects. */
 export function createElsewhereFinder(
@@ -47,10 +51,13 @@ export function createElsewhereFinder(
     const patience = pause(MOVE_PATIENCE_MS, null, { ref: false });
     return Promise.race([move, patience]);
   };
-  return async (username) => {
-    const backend = (await awaitMove(username)) ?? (await readBackend(username));
+  return async (username, opensSession) => {
+    const moved = await awaitMove(username);
+    // Whoever ends his sessions from now on has to know that one may be on its way.
+    if (moved === null && opensSession) context.recentLogins.note(username);
+    const backend = moved ?? (await readBackend(username));
     if (backend === undefined || backend.host === context.host) {
-      context.recentLogins.note(username);
+      if (opensSession) context.recentLogins.note(username);
       return null;
     }
     const host = hostFor(backend, context);

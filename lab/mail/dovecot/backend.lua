@@ -29,9 +29,12 @@ local function encode(text)
 end
 
 -- The cluster service answers 204 for "here". Where it cannot say, the user is served here.
-local function find_elsewhere(user, delay)
+local function find_elsewhere(user, service, delay)
   local response = client
-    :request({ url = "@WHERE_URL@?u=" .. encode(user) .. "&delay=" .. delay, method = "GET" })
+    :request({
+      url = "@WHERE_URL@?u=" .. encode(user) .. "&service=" .. service .. "&delay=" .. delay,
+      method = "GET",
+    })
     :submit()
   if response:status() ~= 200 then
     return nil
@@ -58,7 +61,7 @@ local function place(req, password)
   if result ~= nil then
     return result, "lab fault"
   end
-  local host, address = find_elsewhere(req.user, faults.slow or "0")
+  local host, address = find_elsewhere(req.user, req.service, faults.slow or "0")
   if host == nil then
     return dovecot.auth.PASSDB_RESULT_OK, { nopassword = "y" }
   end
