@@ -47,7 +47,7 @@ async function readReferences(context: ActivityContext): Promise<ReferenceReadin
     context.geodb.readBackends(),
     context.geodb.readReferences(),
     context.store.readBackendMemories(siteName),
-    context.geodb.countAllUsers(),
+    context.geodb.countAllUsers({ isHurried: false }),
   ]);
   const remembered = memories.map(({ backendId }): Reference => ({
     table: 'backend_memory',

@@ -53,7 +53,7 @@ async function countInto(
   backends: readonly Backend[],
   { geodb, now }: Dependencies,
 ): Promise<void> {
-  const all = await geodb.countAllUsers();
+  const all = await geodb.countAllUsers({ isHurried: false });
   for (const { id } of backends) {
     counts.set(id, { users: all.get(id) ?? 0, countedAtMs: now() });
   }

@@ -133,8 +133,12 @@ export class CassandraSession {
     );
   }
 
-  /** At most 64 in flight. */
-  async forEach<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
+  /** At most 64 in flight, or as many as are told. */
+  async forEach<T>(
+    items: readonly T[],
+    work: (item: T) => Promise<unknown>,
+    inFlight = IN_FLIGHT,
+  ): Promise<void> {
     let next = 0;
     let failure: { error: unknown } | undefined;
     const lane = async (): Promise<void> => {
@@ -147,7 +151,7 @@ export class CassandraSession {
         }
       }
     };
-    await Promise.all(Array.from({ length: Math.min(IN_FLIGHT, items.length) }, lane));
+    await Promise.all(Array.from({ length: Math.min(inFlight, items.length) }, lane));
     if (failure !== undefined) throw failure.error;
   }
 

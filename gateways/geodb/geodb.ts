@@ -54,8 +54,11 @@ export interface Geodb {
   ): Promise<UserPage>;
   /** Fresh count at LOCAL_QUORUM. */
   countUsers(backendId: string): Promise<number>;
-  /** Count of users by Backend id, from one token-range scan. */
-  countAllUsers(): Promise<Map<string, number>>;
+  /**
+   * Count of users by Backend id, from one scan of the token ranges: side by side where somebody waits for it
+   * (the default), else one after the other.
+   */
+  countAllUsers(options?: { readonly isHurried?: boolean }): Promise<Map<string, number>>;
   /** Users whose `moving` is set, at most `limit`. */
   readMovingUsers(limit: number): Promise<UserHomeWithWriteTime[]>;
 

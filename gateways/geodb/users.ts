@@ -24,6 +24,8 @@ const MAX_PAGE = 1000;
 const NAMES_A_READ = 25;
 const SCAN_PAGE = 5000;
 const SCAN_RANGES = 4n;
+/** What nobody waits for goes through one range after the other: others want the same cores meanwhile. */
+const UNHURRIED_RANGES = 1;
 const SCAN_TIMEOUT_MS = 20_000;
 const INDEX_KNOWN_FOR_MS = 60_000;
 
@@ -46,7 +48,8 @@ export function userMethods(
     return row === null ? null : toHomeWithWriteTime(row);
   };
 
-  const countAllUsers = (): Promise<Map<string, number>> => scanHomes(session, statements);
+  const countAllUsers: Geodb['countAllUsers'] = ({ isHurried = true } = {}) =>
+    scanHomes(session, statements, isHurried ? Number(SCAN_RANGES) : UNHURRIED_RANGES);
 
   return {
     readUser,
@@ -184,6 +187,7 @@ function tokenRanges(): { after: bigint; upTo: bigint }[] {
 async function scanHomes(
   session: CassandraSession,
   statements: GeodbStatements,
+  rangesAtOnce: number,
 ): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
   const scanRange = async ({ after, upTo }: { after: bigint; upTo: bigint }): Promise<void> => {
@@ -201,7 +205,7 @@ async function scanHomes(
       pageState = page.pageState ?? undefined;
     } while (pageState !== undefined);
   };
-  await session.forEach(tokenRanges(), scanRange);
+  await session.forEach(tokenRanges(), scanRange, rangesAtOnce);
   return counts;
 }
 
@@ -211,7 +215,7 @@ async function scanMoving(
   limit: number,
 ): Promise<UserHomeWithWriteTime[]> {
   const found: UserHomeWithWriteTime[] = [];
-  await session.forEach(tokenRanges(), async ({ after, upTo }) => {
+  const scanRange = async ({ after, upTo }: { after: bigint; upTo: bigint }): Promise<void> => {
     let pageState: string | undefined;
     do {
       const page = await session.readPage(
@@ -223,7 +227,8 @@ async function scanMoving(
       found.push(...page.rows.map(toHomeWithWriteTime));
       pageState = page.pageState ?? undefined;
     } while (pageState !== undefined && found.length < limit);
-  });
+  };
+  await session.forEach(tokenRanges(), scanRange, UNHURRIED_RANGES);
   return found.slice(0, limit);
 }
 

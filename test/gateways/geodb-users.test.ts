@@ -49,12 +49,14 @@ describe('geodb: users', () => {
   it('counts the users of one Backend and of all', async () => {
     expect(await geodb.countUsers(full)).toBe(1100);
     expect(await geodb.countUsers(randomUUID())).toBe(0);
-    expect(await geodb.countAllUsers()).toEqual(
-      new Map([
-        [full, 1100],
-        [other, 134],
-      ]),
-    );
+    for (const isHurried of [true, false]) {
+      expect(await geodb.countAllUsers({ isHurried })).toEqual(
+        new Map([
+          [full, 1100],
+          [other, 134],
+        ]),
+      );
+    }
   });
 
   it('pages the users of a Backend: each once, and a cursor that another process can use', async () => {

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { createUserCounts, reckonOnTop } from '../../activities/user-counts.ts';
 import type { Audit, CountedOperation } from '../../activities/user-counts.ts';
 import type { UserCounts } from '../../activities/user-counts.ts';
+import { eventually } from '../support/eventually.ts';
 import { logger } from './gateway-rig.ts';
 
 const backends = Array.from({ length: 30 }, (_, index) => ({ id: `b${index}` }));
@@ -57,6 +58,7 @@ describe('reckonOnTop', () => {
 
 describe('user counts', () => {
   let scans: number;
+  let hurried: boolean[];
   /** Who lives on each Backend by its index. */
   let people: number;
   let answerScan: () => Promise<Map<string, number>>;
@@ -66,6 +68,7 @@ describe('user counts', () => {
 
   beforeEach(() => {
     scans = 0;
+    hurried = [];
     people = 7;
     open = [];
     recent = [];
@@ -83,8 +86,9 @@ describe('user counts', () => {
             users: Array.from({ length: Math.min(people, limit) }, () => ({})),
             cursor: people > limit ? 'more' : null,
           }),
-        countAllUsers: () => {
+        countAllUsers: ({ isHurried }: { isHurried: boolean }) => {
           scans += 1;
+          hurried.push(isHurried);
           return answerScan();
         },
       },
@@ -142,6 +146,18 @@ describe('user counts', () => {
     expect(await userCounts.countOne('b0')).toBe(4_000);
     expect(await userCounts.countOne('b1')).toBe(1_000);
     expect(scans).toBe(1);
+  });
+
+  it('are hurried where somebody waits for them, and not in the background', async () => {
+    answerScan = answerSlowly(50, 250);
+    await userCounts.read(backends, []);
+    answerScan = answerSlowly(60, 250);
+    await eventually('the background has counted', async () => {
+      return (await userCounts.read(backends, [])).get('b0') === 60;
+    });
+    expect(hurried).toEqual([true, false]);
+    expect(await userCounts.countOne('b0')).toBe(60);
+    expect(hurried).toEqual([true, false, true]);
   });
 
   it('fail where nothing could be counted yet, and try again', async () => {

@@ -66,7 +66,8 @@ export interface TrialResult {
   readonly cpu: CpuTimes;
 }
 
-const CALM_BEFORE_MS = 4_000;
+/** Long enough for the machine to have the logins behind it: right after them everything is slower. */
+const CALM_BEFORE_MS = 15_000;
 /** After the last client is back: who comes late, or is cut again? */
 const WATCH_AFTER_MS = 3_000;
 const POLL_MS = 20;
