@@ -8,10 +8,7 @@ import type {
 } from '../workflows/domain/user-move.ts';
 import type { PolicySettings } from '../workflows/domain/policy-settings.ts';
 import type { Backend } from '../workflows/domain/backend.ts';
-import type {
-  ForeignMoves,
-  ForeignMoveSituation,
-} from '../workflows/policy/decide-foreign-moves.ts';
+import type { ForeignMoves, ForeignMoveSituation } from '../workflows/domain/foreign-moves.ts';
 import { resolveFeature } from '../workflows/policy/resolve-feature.ts';
 import type { ActivityContext } from './context.ts';
 import { readHomeSite } from './read-cluster.ts';

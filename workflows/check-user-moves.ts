@@ -36,7 +36,7 @@ export async function checkUserMoves(input: TaskInput): Promise<void> {
       outcomes.retried += retryChunks.length;
       outcomes.forced += forceChunks.length;
     }
-    const foreign = patched('foreign-moves') ? await finishForeignMoves(epoch ?? null) : {};
+    const foreign = patched('foreign-moves') ? await finishForeignMoves(moves) : {};
     // Last, since nobody waits for it: a store that refuses deletes holds nothing else up.
     if (forgotten !== undefined) await actActivities.removeForgotten({ chunks: forgotten, epoch });
     return { ...outcomes, ...foreign };

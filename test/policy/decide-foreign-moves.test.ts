@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import {
-  decideForeignMoves,
-  type ForeignMoves,
-  type ForeignMoveSituation,
-} from '../../workflows/policy/decide-foreign-moves.ts';
-import { NOW_MS } from '../support/cluster-builders.ts';
+import { newDecision } from '../../workflows/domain/decision.ts';
+import type { ForeignMoves, ForeignMoveSituation } from '../../workflows/domain/foreign-moves.ts';
+import { decideForeign, decideForeignMoves } from '../../workflows/policy/decide-foreign-moves.ts';
+import { replayDecision } from '../../workflows/policy/replay-decision.ts';
+import { aSnapshot, NOW_MS } from '../support/cluster-builders.ts';
 import { labSettings } from '../support/lab-settings.ts';
+import { aRow } from '../support/move-builders.ts';
 
 const settings = { ...labSettings(), userMoveStuckSecs: 60, foreignMoveStuckSecs: 900 };
 const calm: ForeignMoveSituation = { automation: 'running', isBlind: false, isCatastrophe: false };
@@ -77,5 +77,60 @@ describe('decideForeignMoves', () => {
     { change: { isBlind: true }, reason: 'Blind' },
   ])('waits like all automation: $reason', ({ change, reason }) => {
     expect(decide(seen(5_000), { ...calm, ...change })).toEqual({ kind: 'wait', reason });
+  });
+});
+
+describe('the decisions about moves that others began', () => {
+  const answers = (situation: ForeignMoveSituation, ...moves: readonly ForeignMoves[]) =>
+    decideForeign({ takenAtMs: NOW_MS, situation, moves }, settings);
+
+  it('say what is done, on which Backend, and by which setting', () => {
+    const silent = seen(61, { sourceHost: 'mail2', sourceId: 'id-mail2', isSourceSilent: true });
+    expect(answers(calm, seen(901), silent)).toEqual([
+      newDecision('check_user_moves', 'finishMoves', 'MoveStuck', {
+        hosts: ['mail1'],
+        backendId: 'id-mail1',
+        numbers: { users: 3, oldestSecs: 901 },
+        limitingSetting: 'FOREIGN_MOVE_STUCK_SECS',
+      }),
+      newDecision('check_user_moves', 'finishMoves', 'SourceSilent', {
+        hosts: ['mail2'],
+        backendId: 'id-mail2',
+        numbers: { users: 3, oldestSecs: 61 },
+        limitingSetting: 'USER_MOVE_STUCK_SECS',
+      }),
+    ]);
+  });
+
+  it('say nothing of moves that have time left', () => {
+    expect(answers(calm, seen(899))).toEqual([]);
+  });
+
+  it('say why moves are left alone although they are stuck', () => {
+    expect(answers({ ...calm, automation: 'paused' }, seen(900))).toMatchObject([
+      { kind: 'nothing', reason: 'AutomationPaused', isDryRun: false },
+    ]);
+    expect(answers(calm, seen(900, { feature: 'disabled' }))).toMatchObject([
+      { kind: 'nothing', reason: 'FeatureDisabled' },
+    ]);
+  });
+
+  it('say under DryRun what would be done, and what else would be in the way', () => {
+    const dry = seen(900, { feature: 'dryRun' });
+    expect(answers(calm, dry)).toMatchObject([
+      { kind: 'finishMoves', reason: 'MoveStuck', isDryRun: true },
+    ]);
+    expect(answers({ ...calm, isBlind: true }, dry)).toMatchObject([
+      { kind: 'nothing', reason: 'Blind', isDryRun: false },
+    ]);
+  });
+
+  it('come out the same from the snapshot that they were made from', () => {
+    const foreign = { takenAtMs: NOW_MS, situation: calm, moves: [seen(901)] };
+    const open = [{ operation: aRow({ updatedAtMs: 0 }), isMoverRunning: false, chunks: [] }];
+    const moves = { takenAtMs: NOW_MS, isOwner: true, epoch: 1, settings, open, foreign };
+    const [decision] = decideForeign(foreign, settings);
+    if (decision === undefined) throw new Error('no decision');
+    expect(replayDecision(decision, { ...aSnapshot(), moves }).outcome).toBe('identical');
   });
 });

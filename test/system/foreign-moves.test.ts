@@ -56,6 +56,18 @@ async function operationsOf(host: string) {
   return operations.filter(({ sourceHost }) => sourceHost === host);
 }
 
+/** Of `check_user_moves`, oldest first. */
+async function decisionsOf(host: string) {
+  const { siteName, store } = rig;
+  const { decisions } = await store.readDecisions({
+    siteName,
+    host,
+    task: 'check_user_moves',
+    limit: 50,
+  });
+  return decisions.toReversed();
+}
+
 async function ledgerOf(host: string): Promise<LedgerRow[]> {
   const operations = await operationsOf(host);
   const pages = operations.map(({ operationId }) =>
@@ -128,6 +140,12 @@ describe('moves that somebody else began', () => {
     await eventually('they are looked at again', seenAgain, LONG);
     expect(await rig.store.readForeignMoves(rig.siteName)).toEqual(known);
     expect((await rig.store.listOperations(rig.siteName, { limit: 10 })).operations).toEqual([]);
+    await eventually(
+      'why is on record',
+      async () =>
+        (await decisionsOf('answers')).some(({ reason }) => reason === 'AutomationPaused'),
+      LONG,
+    );
   });
 
   it('that end by themselves are forgotten', async () => {
@@ -166,6 +184,9 @@ describe('moves that somebody else began', () => {
         counts: { planned: USERS, confirmed: USERS, remaining: 0 },
         forced: USERS,
       });
+      const decided = (await decisionsOf(host)).find(({ kind }) => kind === 'finishMoves');
+      expect(decided).toMatchObject({ backendId: rig.backendId(host), numbers: { users: USERS } });
+      expect(operations[0]?.decisionId).toBe(decided?.decisionId);
       const ledger = await ledgerOf(host);
       expect(ledger.map((row) => row.username).sort()).toEqual(usersOf(host));
       await eventually('nobody is counted', async () => (await countForeign(host)) === 0, LONG);
@@ -189,6 +210,10 @@ describe('moves that somebody else began', () => {
     expect(await look('watched')).toEqual({ homes: new Set(['watched']), moving: USERS });
     expect(await operationsOf('watched')).toEqual([]);
     expect(await countForeign('watched')).toBe(USERS);
+    expect(await decisionsOf('watched')).toMatchObject([
+      { kind: 'nothing', reason: 'AutomationPaused' },
+      { kind: 'finishMoves', isDryRun: true },
+    ]);
   });
 
   it('have left no name in any history or log', async () => {

@@ -1,6 +1,7 @@
 /** All facts that one decision was made from. */
 import type { BackendStatus } from './backend.ts';
 import type { Feature, FeatureState } from './feature-flag.ts';
+import type { ForeignMovesView } from './foreign-moves.ts';
 import type { AttemptWindow, BackendLoad, MetricsView } from './metrics.ts';
 import type { Operation, OperationCause, OperationKind, OperationState } from './operation.ts';
 import type { PolicySettings } from './policy-settings.ts';
@@ -74,6 +75,8 @@ export interface MovesSnapshot {
   readonly open: readonly OpenOperation[];
   /** Notes of chunks on their way whose operation has ended: nobody else will take them back. Absent: none. */
   readonly forgotten?: readonly ChunkInFlight[];
+  /** Only where moves that somebody else began were decided about. */
+  readonly foreign?: ForeignMovesView;
 }
 
 export type AutomationState = 'running' | 'paused';

@@ -1,24 +1,10 @@
-import type { AutomationState } from '../domain/cluster-snapshot.ts';
-import type { FeatureState } from '../domain/feature-flag.ts';
+import { newDecision, type Decision } from '../domain/decision.ts';
+import type {
+  ForeignMoves,
+  ForeignMoveSituation,
+  ForeignMovesView,
+} from '../domain/foreign-moves.ts';
 import type { PolicySettings } from '../domain/policy-settings.ts';
-import type { ForeignMoveCount } from '../domain/user-move.ts';
-
-/** Moves off one source that no operation of ours began, and what is known of that source. */
-export interface ForeignMoves extends ForeignMoveCount {
-  readonly sourceHost: string;
-  readonly isSourceSilent: boolean;
-  /** BackendHealthAutoHandling, effective at the source. */
-  readonly feature: FeatureState;
-  readonly hasOpenOperation: boolean;
-  readonly operatorHoldUntilMs: number | null;
-}
-
-/** What holds for the whole site. */
-export interface ForeignMoveSituation {
-  readonly automation: AutomationState;
-  readonly isBlind: boolean;
-  readonly isCatastrophe: boolean;
-}
 
 export type ForeignMoveAnswer =
   | {
@@ -66,4 +52,35 @@ export function decideForeignMoves(
   if (situation.isBlind) return { kind: 'wait', reason: 'Blind' };
   const reason = moves.isSourceSilent ? 'SourceSilent' : 'MoveStuck';
   return { kind: 'finish', reason, seenBeforeMs };
+}
+
+/**
+ * The same as decisions, to be recorded before anything is done, also why somebody's moves are left alone
+ * although they are stuck. Moves that have time left are no decision.
+ */
+export function decideForeign(
+  { moves, situation, takenAtMs }: ForeignMovesView,
+  settings: PolicySettings,
+): Decision[] {
+  return moves.flatMap((each) => {
+    const answer = decideForeignMoves(each, situation, settings, takenAtMs);
+    if (answer.kind === 'wait' && answer.reason === 'MovesOnTime') return [];
+    // DryRun says what would be done.
+    const isDryRun = each.feature === 'dryRun';
+    const enabled = isDryRun ? { ...each, feature: 'enabled' as const } : each;
+    const wish = decideForeignMoves(enabled, situation, settings, takenAtMs);
+    const kind = wish.kind === 'finish' ? 'finishMoves' : 'nothing';
+    return [
+      newDecision('check_user_moves', kind, wish.reason, {
+        hosts: [each.sourceHost],
+        backendId: each.sourceId,
+        isDryRun: isDryRun && kind === 'finishMoves',
+        numbers: {
+          users: each.users,
+          oldestSecs: Math.floor((takenAtMs - each.oldestSeenAtMs) / 1000),
+        },
+        limitingSetting: each.isSourceSilent ? 'USER_MOVE_STUCK_SECS' : 'FOREIGN_MOVE_STUCK_SECS',
+      }),
+    ];
+  });
 }

@@ -1,7 +1,8 @@
-import type { ClusterSnapshot } from '../domain/cluster-snapshot.ts';
+import type { ClusterSnapshot, MovesSnapshot } from '../domain/cluster-snapshot.ts';
 import type { Decision, TaskName } from '../domain/decision.ts';
 import { decideBackendHealth } from './decide-backend-health.ts';
 import { decideDrains } from './decide-drains.ts';
+import { decideForeign } from './decide-foreign-moves.ts';
 import { decideFollowUps } from './decide-follow-ups.ts';
 import { decideStaleData, findStaleData } from './find-stale-data.ts';
 import { planRebalance } from './plan-rebalance.ts';
@@ -46,10 +47,16 @@ function decideAgain(task: TaskName, snapshot: ClusterSnapshot): readonly Decisi
         ? null
         : [decideStaleData(findStaleData(snapshot.references), snapshot.isOwner)];
     case 'check_user_moves':
-      return snapshot.moves === undefined ? null : decideFollowUps(snapshot.moves);
+      return snapshot.moves === undefined ? null : decideMoves(snapshot.moves);
     default:
       return null;
   }
+}
+
+function decideMoves(moves: MovesSnapshot): readonly Decision[] {
+  const { foreign, settings } = moves;
+  if (foreign !== undefined) return decideForeign(foreign, settings);
+  return decideFollowUps(moves);
 }
 
 /** The fields of the decision itself, without those of its record. */

@@ -974,9 +974,9 @@ export interface components {
             detail: string | null;
         };
         /** @enum {string} */
-        DecisionKind: "nothing" | "evacuate" | "endEvacuation" | "movePartially" | "setOffline" | "setOnline" | "pauseOperation" | "resumeOperation" | "retryMoves" | "forceMoves" | "restartMover" | "rebalance" | "drain" | "endDrain" | "deleteRows";
+        DecisionKind: "nothing" | "evacuate" | "endEvacuation" | "movePartially" | "setOffline" | "setOnline" | "pauseOperation" | "resumeOperation" | "retryMoves" | "forceMoves" | "restartMover" | "finishMoves" | "rebalance" | "drain" | "endDrain" | "deleteRows";
         /** @enum {string} */
-        Reason: "Healthy" | "FeatureDisabled" | "AutomationPaused" | "Blind" | "UnknownTooFewAttempts" | "CatastropheProtection" | "CoolTime" | "DegradedNotLongEnough" | "OperationRunning" | "OperatorHold" | "NoTarget" | "NoUsers" | "Offline" | "OfflineByOperator" | "Standby" | "RecoveryNotProven" | "HoldDown" | "NoMovesInFlight" | "MovesOnTime" | "NotTheOwner" | "BelowThreshold" | "TooFewEligible" | "CannotImprove" | "UsersResting" | "LoadFactorNotZero" | "NothingStale" | "AutoHandlingRestricted" | "NoBackends" | "FailureRateCritical" | "FailureRateDegraded" | "FailureRateRecovered" | "EmptyAndCritical" | "ProbesSucceed" | "OnlineByOperator" | "ProtectionEnded" | "AutomationResumed" | "MoveStuck" | "RetriesExhausted" | "MoverMissing" | "ScoreDelta" | "LoadFactorZero" | "LoadFactorRaised" | "Orphaned";
+        Reason: "Healthy" | "FeatureDisabled" | "AutomationPaused" | "Blind" | "UnknownTooFewAttempts" | "CatastropheProtection" | "CoolTime" | "DegradedNotLongEnough" | "OperationRunning" | "OperatorHold" | "NoTarget" | "NoUsers" | "Offline" | "OfflineByOperator" | "Standby" | "RecoveryNotProven" | "HoldDown" | "NoMovesInFlight" | "MovesOnTime" | "NotTheOwner" | "BelowThreshold" | "TooFewEligible" | "CannotImprove" | "UsersResting" | "LoadFactorNotZero" | "NothingStale" | "AutoHandlingRestricted" | "NoBackends" | "FailureRateCritical" | "FailureRateDegraded" | "FailureRateRecovered" | "EmptyAndCritical" | "ProbesSucceed" | "OnlineByOperator" | "ProtectionEnded" | "AutomationResumed" | "MoveStuck" | "RetriesExhausted" | "MoverMissing" | "SourceSilent" | "ScoreDelta" | "LoadFactorZero" | "LoadFactorRaised" | "Orphaned";
         Decision: {
             decisionId: string;
             siteName: string;
@@ -4143,7 +4143,7 @@ export interface operations {
             query?: {
                 task?: components["schemas"]["TaskName"];
                 host?: string;
-                kind?: "nothing" | "evacuate" | "endEvacuation" | "movePartially" | "setOffline" | "setOnline" | "pauseOperation" | "resumeOperation" | "retryMoves" | "forceMoves" | "restartMover" | "rebalance" | "drain" | "endDrain" | "deleteRows";
+                kind?: "nothing" | "evacuate" | "endEvacuation" | "movePartially" | "setOffline" | "setOnline" | "pauseOperation" | "resumeOperation" | "retryMoves" | "forceMoves" | "restartMover" | "finishMoves" | "rebalance" | "drain" | "endDrain" | "deleteRows";
                 limit?: number;
                 /** @description Opaque; from the answer before. Absent: from the start. */
                 cursor?: string;

@@ -60,6 +60,7 @@ export const REASON_SENTENCES: Readonly<Record<string, Sentence>> = {
   MoveStuck: 'moves take too long',
   RetriesExhausted: 'retries did not help',
   MoverMissing: 'nothing was working on it',
+  SourceSilent: 'the Backend that they leave does not answer',
   ScoreDelta: (facts) =>
     `the load score difference is over the threshold${against(facts, 'scoreDelta', 'threshold', plain)}${projected(facts)}`,
   LoadFactorZero: 'its load factor is 0',
