@@ -131,7 +131,14 @@ async function scanMoves(
   const { geodb, store, config } = context;
   const scannedAtMs = Date.now();
   const ids = new Set(backends.map(({ id }) => id));
-  const all = await geodb.readMovingUsers(MAX_MOVES);
+  const all = await geodb.readMovingUsers(MAX_MOVES).catch(async (error: unknown) => {
+    // A look that failed has cost its share of the time as well: else a busy GeoDB is scanned without end.
+    if (former !== null) {
+      const tookMs = Date.now() - scannedAtMs;
+      await store.saveForeignMoveScan(config.site, { ...former, scannedAtMs, tookMs });
+    }
+    throw error;
+  });
   const isPartial = all.length >= MAX_MOVES;
   const moving = all.filter(({ backendId }) => ids.has(backendId));
   const hasKnown = former === null || former.sources.length > 0;
