@@ -26,6 +26,7 @@ const ASK_AGAIN_MS = 500;
 const REMEMBER_USERS = 200_000;
 const PRELOAD_EVERY_MS = 30_000;
 const PRELOAD_AGAIN_MS = 1000;
+const REST_FACTOR = 3;
 const MEASURE_EVERY_MS = 2000;
 
 /** Runs until the answer is called. Needs nobody to be there already. */
@@ -160,12 +161,15 @@ function startPreloading({ geodb, map, lastAnswers, memoryFile, log }: PreloadPa
   let isFailing = false;
   let isStopped = false;
   const tick = async () => {
+    const beganAtMs = performance.now();
     const isDone = await preload().catch((error: unknown) => {
       if (!isFailing) log.warn('homes not preloaded', { error: describeError(error) });
       return false;
     });
     isFailing = !isDone;
-    const waitMs = isDone ? PRELOAD_EVERY_MS : PRELOAD_AGAIN_MS;
+    // Cassandra may still be at work for a try that was given up.
+    const restMs = REST_FACTOR * (performance.now() - beganAtMs);
+    const waitMs = isDone ? PRELOAD_EVERY_MS : Math.max(PRELOAD_AGAIN_MS, restMs);
     if (!isStopped) timer = setTimeout(() => void tick(), waitMs);
   };
   let timer = setTimeout(() => void tick(), PRELOAD_AGAIN_MS);
