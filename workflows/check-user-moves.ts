@@ -2,12 +2,12 @@ import { patched } from '@temporalio/workflow';
 import { actActivities, taskActivities } from './activity-options.ts';
 import type { MoverPause, MoveRequest, TaskInput } from './contract.ts';
 import { runEndlessly } from './endless-task.ts';
-import type { MovesSnapshot } from './domain/cluster-snapshot.ts';
 import type { Operation } from './domain/operation.ts';
 import type { PolicySettings } from './domain/policy-settings.ts';
 import { finishForeignMoves } from './finish-foreign-moves.ts';
 import { decideFollowUp, decideFollowUps } from './policy/decide-follow-ups.ts';
 import { isAutomaticPause } from './policy/guard-operations.ts';
+import { recordMoves } from './record-moves.ts';
 
 /**
  * `check_user_moves`: finds moves that were sent and do not end, and tells their mover to try again or
@@ -19,7 +19,9 @@ export async function checkUserMoves(input: TaskInput): Promise<void> {
     const moves = await taskActivities.readMoves();
     if (!moves.isOwner) return { notTheOwner: 1 };
     const { epoch, forgotten } = moves;
-    if (patched('follow-ups-recorded')) await record(moves);
+    if (patched('follow-ups-recorded')) {
+      await recordMoves(moves, decideFollowUps(moves), moves.takenAtMs);
+    }
     const outcomes = { open: moves.open.length, retried: 0, forced: 0, restarted: 0 };
     for (const open of moves.open) {
       const followUp = decideFollowUp(open, moves.settings, moves.takenAtMs);
@@ -41,16 +43,6 @@ export async function checkUserMoves(input: TaskInput): Promise<void> {
     if (forgotten !== undefined) await actActivities.removeForgotten({ chunks: forgotten, epoch });
     return { ...outcomes, ...foreign };
   });
-}
-
-/** Before anything is done, with what it was decided from; a run that finds nothing leaves no trace. */
-async function record(moves: MovesSnapshot): Promise<void> {
-  const decisions = decideFollowUps(moves);
-  if (decisions.length === 0) return;
-  const { snapshotId } = await taskActivities.keepMoves({ moves });
-  const { takenAtMs, epoch } = moves;
-  const about = { task: 'check_user_moves', snapshotId, takenAtMs, epoch, verdicts: [] } as const;
-  await taskActivities.recordDecisions({ ...about, decisions });
 }
 
 /** Takes up an operation whose mover is gone: the same id, so the same ledger goes on. */

@@ -5,6 +5,7 @@ import type { MovesSnapshot } from './domain/cluster-snapshot.ts';
 import type { RecordedDecision } from './domain/decision.ts';
 import type { ForeignMoves } from './domain/foreign-moves.ts';
 import { decideForeign, decideForeignMoves } from './policy/decide-foreign-moves.ts';
+import { recordMoves } from './record-moves.ts';
 
 /**
  * Part of `check_user_moves`: moves that somebody else began and that do not end are handed to the mover
@@ -47,10 +48,7 @@ async function record(seen: MovesSnapshot): Promise<readonly RecordedDecision[] 
   const decisions = foreign === undefined ? [] : decideForeign(foreign, settings);
   if (foreign === undefined || decisions.length === 0) return [];
   if (!patched('foreign-moves-recorded')) return null;
-  const { snapshotId } = await taskActivities.keepMoves({ moves: seen });
-  const { takenAtMs } = foreign;
-  const about = { task: 'check_user_moves', snapshotId, takenAtMs, epoch: seen.epoch } as const;
-  return taskActivities.recordDecisions({ ...about, decisions, verdicts: [] });
+  return recordMoves(seen, decisions, foreign.takenAtMs);
 }
 
 function requestFor(

@@ -17,7 +17,7 @@ import {
   type MoveOrder,
   type MoveResult,
 } from './move-order.ts';
-import { inGroups, writeHomes, type Leaver } from './write-homes.ts';
+import { inGroups, writeHomes, WRITTEN_TOGETHER, type Leaver } from './write-homes.ts';
 
 /**
  * Of the users that an order allows at a time, this share may be without their sessions: of 100 that
@@ -95,7 +95,10 @@ async function moveGroup(
   try {
     const { here } = await facts;
     const departing = names.filter((name) => here.has(name));
-    const left = inGroups(departing, Math.ceil(width / GROUPS_INSIDE)).map((users) =>
+    const left = inGroups(
+      departing,
+      Math.min(WRITTEN_TOGETHER, Math.ceil(width / GROUPS_INSIDE)),
+    ).map((users) =>
       context.departures.pass({ width, users: users.length }, () =>
         leaveTogether(users, order, context),
       ),
@@ -147,19 +150,19 @@ async function moveIdle(
     }
     const micros = microsOf(home, order);
     const hasSlept = facts.epoch !== context.sleep.epoch;
-    const isLost = hasSlept && (await mayBeOvertaken(username, facts.ownId, micros, context));
-    if (isLost) results.set(username, toResult(username, 'skipped', 'superseded'));
-    else leaving.push({ home, micros });
+    try {
+      if (hasSlept && (await isOvertaken(username, facts.ownId, micros, context))) {
+        results.set(username, toResult(username, 'skipped', 'superseded'));
+      } else leaving.push({ home, micros });
+    } catch (error) {
+      results.set(username, toResult(username, 'failed', describeError(error)));
+    }
   }
   for (const result of await writeHomes(leaving, order, context)) {
     results.set(result.user, result);
   }
   return results;
 }
-
-/** Where the home cannot be read the user stays: whoever asked will ask again. */
-const mayBeOvertaken = (...about: Parameters<typeof isOvertaken>) =>
-  isOvertaken(...about).catch(() => true);
 
 /** One look after the last write, at who came at the last moment; the sweeper goes on looking. */
 async function endLateSessions(results: readonly MoveResult[], context: BackendContext) {

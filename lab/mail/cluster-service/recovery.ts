@@ -5,6 +5,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { readOwnBackend, type BackendContext } from './backend-context.ts';
 import { describeError } from './log.ts';
+import { inGroups } from './write-homes.ts';
 
 export interface Recovery {
   /** Settles when the last recovery asked for is done. */
@@ -75,8 +76,8 @@ async function endForeignSessions(context: BackendContext): Promise<number> {
   const own = readOwnBackend(context);
   let kicked = 0;
   const users = [...(await context.sessions.read()).keys()];
-  for (let at = 0; at < users.length; at += HOMES_A_READ) {
-    const homes = await context.geodb.readHomes(users.slice(at, at + HOMES_A_READ));
+  for (const names of inGroups(users, HOMES_A_READ)) {
+    const homes = await context.geodb.readHomes(names);
     for (const { username, backendId } of homes.values()) {
       if (backendId === own.id) continue;
       await context.doveadm.kick(username);

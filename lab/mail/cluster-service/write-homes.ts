@@ -11,7 +11,7 @@ export interface Leaver {
 }
 
 /** Cassandra warns of batches over more partitions than this. */
-const WRITTEN_TOGETHER = 10;
+export const WRITTEN_TOGETHER = 10;
 
 /** Never rejects: who could not be written has failed. */
 export async function writeHomes(
