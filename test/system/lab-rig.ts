@@ -8,7 +8,7 @@ import { placeUsers } from '../../lab/mail/place-users.ts';
 import { connectGeodb } from '../../lab/mail/seed-geodb.ts';
 import { startLab, type Lab, type LabOptions } from '../../lab/parts/lab.mjs';
 import { eventually } from '../support/eventually.ts';
-import { startObserver, type Observer } from './observer.ts';
+import { startObserver, type Observer, type Sample } from './observer.ts';
 import { createSiteApi, PATIENT, type SiteApi } from './site-api.ts';
 
 export interface LabRigOptions {
@@ -114,8 +114,14 @@ async function bringToRest(rig: LabRig): Promise<void> {
   );
   const options = { timeoutMs: REST_MS, intervalMs: POLL_MS };
   await eventually('everybody is online again', () => isCalm(rig, 'online'), options);
-  if (!isSpread(rig)) await placeUsers(rig.settings, rig.geodb, null);
-  await eventually('users are spread evenly', () => isSpread(rig), options);
+  if (!isSpread(rig.observer.latest(), rig)) await placeUsers(rig.settings, rig.geodb, null);
+  // A look that began before the last of them was placed sees that one move later, in nobody's name.
+  const placedAtMs = Date.now();
+  const isSpreadSince = (): boolean => {
+    const sample = rig.observer.latest();
+    return (sample?.atMs ?? 0) >= placedAtMs && isSpread(sample, rig);
+  };
+  await eventually('users are spread evenly', isSpreadSince, options);
   await eventually('everybody is healthy', () => isCalm(rig, 'healthy'), options);
 }
 
@@ -142,8 +148,8 @@ async function isCalm(rig: LabRig, goal: 'online' | 'healthy'): Promise<boolean>
   );
 }
 
-function isSpread(rig: LabRig): boolean {
-  const counts = rig.observer.latest()?.users;
+function isSpread(sample: Sample | undefined, rig: LabRig): boolean {
+  const counts = sample?.users;
   if (counts === undefined || counts === null) return false;
   return rig.lab.sites.every(({ backends }) => {
     const ofSite = backends.map(({ name }) => counts.get(name) ?? 0);

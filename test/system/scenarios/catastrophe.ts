@@ -102,6 +102,9 @@ export async function awaitOverview(
   return eventually('the overview fits', look, options).catch(() => null);
 }
 
+const describeMove = ({ user, from, to }: { user: string; from: string; to: string }): string =>
+  `${user} ${from}>${to}`;
+
 interface Held extends CatastrophePlan {
   readonly name: string;
   readonly beganAtMs: number;
@@ -129,18 +132,9 @@ async function measureHeld(rig: LabRig, figures: Figures, held: Held): Promise<v
     offline.map(({ host }) => host),
   );
   const moved = rig.observer.transitions.filter(({ atMs }) => atMs > heldAtMs + ARRIVAL_MS);
-  figures.none(
-    'A4',
-    `${name}: users moved while it holds`,
-    moved.map(({ user }) => user),
-  );
+  figures.none('A4', `${name}: users moved while it holds`, moved.map(describeMove));
   const before = rig.observer.transitions.filter(({ atMs }) => atMs >= beganAtMs);
-  if (apartSecs === 0)
-    figures.none(
-      'A4',
-      `${name}: users moved`,
-      before.map(({ user }) => user),
-    );
+  if (apartSecs === 0) figures.none('A4', `${name}: users moved`, before.map(describeMove));
   else figures.state('A4', `${name}: users moved before it held`, String(before.length));
   await measureShown(rig, figures, held);
 }
