@@ -4,7 +4,10 @@ import type { LabRig } from './lab-rig.ts';
 
 const WRITES_AT_ONCE = 64;
 
-/** `name`: one word; the users of one call are one group, to be removed together. */
+/**
+ * `name`: one word; the users of one group are removed together. Called again, it takes the same users to
+ * another Backend: with new ones each time, every scan of homes would read the gravestones of all the old.
+ */
 export async function addUsers(
   { geodb, settings }: LabRig,
   host: string,

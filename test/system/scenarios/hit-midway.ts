@@ -42,15 +42,15 @@ export async function hitMidway(rig: LabRig, figures: Figures, plan: MidwayPlan)
   await rig.bringToRest();
   const hosts = rig.lab.sites.find(({ name }) => name === plan.site)?.backends ?? [];
   const runs = plan.victims.flatMap((victim) => plan.hits.map((hit) => ({ victim, hit })));
-  for (const [index, { victim, hit }] of runs.entries()) {
-    const host = hosts[index % hosts.length]?.name ?? '';
-    const group = { name: `${index}-${Date.now()}`, count: plan.users };
-    await addUsers(rig, host, group);
-    try {
+  const group = { name: 'midway', count: plan.users };
+  try {
+    for (const [index, { victim, hit }] of runs.entries()) {
+      const host = hosts[index % hosts.length]?.name ?? '';
+      await addUsers(rig, host, group);
       await hitOnce(rig, figures, { ...plan, victim, hit, host });
-    } finally {
-      await removeUsers(rig, group);
     }
+  } finally {
+    await removeUsers(rig, group);
   }
 }
 

@@ -35,10 +35,10 @@ export async function killWorkerOften(
   await rig.bringToRest();
   if (plan.isOneOfTwo) await rig.lab.addPart(`worker-${site}-2`);
   const hosts = rig.lab.sites.find((one) => one.name === site)?.backends ?? [];
+  const group = { name: 'kills', count: plan.users };
   const waits: number[] = [];
   for (let run = 0; waits.length < kills && run < hosts.length; run += 1) {
     const host = hosts[run]?.name ?? '';
-    const group = { name: `${run}-${Date.now()}`, count: plan.users };
     await addUsers(rig, host, group);
     const begunAtMs = Date.now();
     const operationId = await startSlowly(rig, site, host, SLOW_PERCENT);
@@ -55,8 +55,8 @@ export async function killWorkerOften(
     const found = killedAtMs.map((atMs) => waitAfter(ledger, atMs));
     rig.print(`${name}: ${found.map((ms) => (ms / 1000).toFixed(1)).join(' ')} s`);
     waits.push(...found);
-    await removeUsers(rig, group);
   }
+  await removeUsers(rig, group);
   if (plan.isOneOfTwo) await rig.lab.stopPart(`worker-${site}-2`);
   report(figures, name, waits, plan);
 }
