@@ -10,6 +10,7 @@ import { readTail, rotateLog } from './part-log.mjs';
 import { LAB_MARK } from './process-record.mjs';
 import { endGroup } from './process-table.mjs';
 import { inheritedEnvironment, killGroup } from './run-command.mjs';
+import { withTimerSlack } from './timer-slack.mjs';
 import { probe, waitUntil } from './wait-for.mjs';
 
 const FIRST_RESTART_MS = 300;
@@ -117,12 +118,14 @@ export class SupervisedPart {
     const { command, args, env, cwd, name } = this.spec;
     rotateLog(this.logFile);
     const log = openSync(this.logFile, 'a');
-    const child = spawn(command, args, {
-      cwd: cwd ?? this.#context.stateDir,
-      env: { ...inheritedEnvironment(), [LAB_MARK]: this.#context.stateDir, ...env },
-      stdio: ['ignore', log, log],
-      detached: true,
-    });
+    const child = withTimerSlack(() =>
+      spawn(command, args, {
+        cwd: cwd ?? this.#context.stateDir,
+        env: { ...inheritedEnvironment(), [LAB_MARK]: this.#context.stateDir, ...env },
+        stdio: ['ignore', log, log],
+        detached: true,
+      }),
+    );
     closeSync(log);
     this.#startedAtMs = Date.now();
     this.#enter('starting');

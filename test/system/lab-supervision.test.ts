@@ -1,7 +1,7 @@
 /** The lab's own promises, with its two lightest parts: real processes, killed for real. */
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { PORTS, addressesOf } from '../../lab/parts/addresses.mjs';
@@ -49,6 +49,15 @@ afterAll(() => {
 });
 
 describe('supervision', () => {
+  it('lets the timers of a part fire a millisecond late, and not its own', async () => {
+    const slackOf = (pid: number | 'self'): number =>
+      Number(readFileSync(`/proc/${pid}/timerslack_ns`, 'utf8'));
+    const before = slackOf('self');
+    const part = (await start()).pidOf('redis');
+    expect(slackOf(part)).toBe(1_000_000);
+    expect(slackOf('self')).toBe(before);
+  });
+
   it('starts a part again within a second of its death and says so', async () => {
     const dead = (await start()).pidOf('redis');
     const killedAtMs = Date.now();
