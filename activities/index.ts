@@ -3,6 +3,7 @@ import { createAskMovers, type AskMoversActivities } from './ask-movers.ts';
 import { createAuditControl, type AuditControlActivities } from './audit-control.ts';
 import { createChangeBackend, type ChangeBackendActivities } from './change-backend.ts';
 import { createCleanUp, type CleanUpActivities } from './clean-up.ts';
+import { createCloseLedger, type CloseLedgerActivities } from './close-ledger.ts';
 import type { ActivityContext } from './context.ts';
 import { createForeignMoves, type ForeignMovesActivities } from './foreign-moves.ts';
 import { createMoveUsers, type MoveUsersActivities } from './move-users.ts';
@@ -23,7 +24,8 @@ export type Activities = ReadClusterActivities &
   ChangeBackendActivities &
   AskMoversActivities &
   AuditControlActivities &
-  CleanUpActivities;
+  CleanUpActivities &
+  CloseLedgerActivities;
 
 export function createActivities(context: ActivityContext): Activities {
   const looks = {
@@ -41,5 +43,6 @@ export function createActivities(context: ActivityContext): Activities {
     ...createAskMovers(context),
     ...createAuditControl(context),
     ...createCleanUp(context),
+    ...createCloseLedger(context),
   });
 }

@@ -1,9 +1,11 @@
 /** A cluster in memory behind the activities' interface: for tests of what workflows do with the answers. */
 import type { Activities } from '../../activities/index.ts';
+import type { ClosedLedger } from '../../activities/close-ledger.ts';
 import type { MoveChunkInput, MovedChunk } from '../../activities/move-chunk.ts';
 import type { MoveSituation } from '../../activities/move-users.ts';
 import type { Operation } from '../../workflows/domain/operation.ts';
 import type { PolicySettings } from '../../workflows/domain/policy-settings.ts';
+import { NO_MOVES } from '../../workflows/domain/user-move.ts';
 import { labSettings } from './lab-settings.ts';
 
 export type ChunkBehaviour = (input: MoveChunkInput, users: number) => Promise<number> | number;
@@ -17,11 +19,14 @@ export class MailWorld {
   readonly accepting: boolean[] = [];
   readonly holds: number[] = [];
   readonly audited: string[] = [];
+  readonly closed: { readonly operationId: string; readonly chunks: number }[] = [];
   situation: Partial<MoveSituation> = {};
   /** What each later look at the other movers finds; nothing when there is none left. */
   readonly inflowLater: Readonly<Record<string, number>>[] = [];
   /** How many of a chunk's open users end; all by default. */
   behaviour: ChunkBehaviour = (_input, users) => users;
+  /** Rows that are open again at the end, and what the ledger then says; null: none. */
+  lost: ClosedLedger | null = null;
   /** Users whom planning finds; the others rest. */
   movable = Infinity;
   /** Is there no room for this chunk, by what the others send right now? */
@@ -88,6 +93,10 @@ export class MailWorld {
         });
       },
       moveChunk: (input) => this.moveChunk(input),
+      closeLedger: ({ operationId, chunks }) => {
+        this.closed.push({ operationId, chunks });
+        return Promise.resolve(this.lost ?? { counts: NO_MOVES, reopened: 0 });
+      },
       readInflowOfOthers: () => Promise.resolve(this.inflowLater.shift() ?? {}),
     };
   }

@@ -97,6 +97,21 @@ describe('moveUsersOff', () => {
     });
   });
 
+  it('tells what the ledger says where the store lost ends of moves', async () => {
+    const world = new MailWorld(100);
+    const counts = { planned: 100, confirmed: 98, skipped: 0, failed: 2, remaining: 0 };
+    world.lost = { counts, reopened: 3 };
+    await withWorld(world, async (workflowId) => {
+      const request = evacuation();
+      await ask(workflowId, request);
+      await rig.client.workflow.getHandle(workflowId).result();
+      const chunks = 1 + Math.max(...world.moves.map(({ chunk }) => chunk));
+      expect(world.closed).toEqual([{ operationId: request.operationId, chunks }]);
+    });
+    expect(world.lastRow?.state).toBe('done');
+    expect(world.lastRow?.counts).toEqual(counts);
+  });
+
   it('sends nobody to a target that another mover keeps busy, until there is room', async () => {
     const world = new MailWorld(100);
     world.situation = { inflowOfOthers: { 'target-1': 190 } };

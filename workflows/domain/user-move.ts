@@ -28,7 +28,8 @@ export type LedgerReason =
   | 'Forced'
   | 'CountFallback'
   | 'MoveEnded'
-  | 'MoveCleared';
+  | 'MoveCleared'
+  | 'EndLost';
 
 /** One row per user and operation; a repeat writes the same row. */
 export interface LedgerRow {

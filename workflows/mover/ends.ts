@@ -1,5 +1,5 @@
 /** How an operation ends: stopped, given up, overtaken or done, and who is told. */
-import { ActivityFailure, condition } from '@temporalio/workflow';
+import { ActivityFailure, condition, patched } from '@temporalio/workflow';
 import { moverActivities, moverRecords } from '../activity-options.ts';
 import type { MoverInbox } from '../contract.ts';
 import { isAutomatic } from '../domain/operation.ts';
@@ -70,11 +70,22 @@ export async function audit(
   await moverRecords.auditControl({ actor, action, operationId, sourceHost, reason, atMs, epoch });
 }
 
+/** The row must say what the ledger says, also where the store forgot some of it: then the ledger counts. */
+async function closeLedger(mover: Mover): Promise<void> {
+  const { request, nextChunk } = stateOf(mover);
+  if (nextChunk === 0 || !patched('closes-ledger')) return;
+  const { operationId } = request;
+  const epoch = epochOf(stateOf(mover));
+  const closed = await moverActivities.closeLedger({ operationId, chunks: nextChunk, epoch });
+  if (closed.reopened > 0) mover.state = { ...stateOf(mover), closed: closed.counts };
+}
+
 export async function closeBook(
   mover: Mover,
   end: 'done' | 'cancelled' | 'superseded' | 'failed',
   reason: string | null,
 ): Promise<void> {
+  if (end !== 'failed') await closeLedger(mover);
   let state = stateOf(mover);
   if (end === 'done' && state.operation.state !== 'verifying') {
     if (state.operation.state === 'planned') state = become(state, 'running', null);

@@ -27,7 +27,7 @@ export interface TemporalReader {
   /** Milliseconds from the start of a run at which each event came, with the name of the activity. */
   timeline(run: Run): Promise<string>;
   /** Starts of the health check that did not happen, ever. */
-  countMissed(siteName: string): Promise<number>;
+  countSkipped(siteName: string): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -83,7 +83,7 @@ export async function openTemporalReader(address: string): Promise<TemporalReade
       });
       return steps.join(', ');
     },
-    countMissed: async (siteName) => {
+    countSkipped: async (siteName) => {
       const id = taskIdOf(siteName, 'check_backend_health');
       const { info } = await client.schedule.getHandle(id).describe();
       return info.numActionsMissedCatchupWindow + info.numActionsSkippedOverlap;

@@ -10,6 +10,7 @@ const REASONS: Readonly<Record<string, string>> = {
   Forced: 'forced',
   MoveEnded: 'the move had ended by itself',
   MoveCleared: 'its target may take nobody: the move was given up',
+  EndLost: 'the database lost how this move ended, and the user does not live on the target',
   CountFallback: 'moved by count, found afterwards',
 };
 
