@@ -1,4 +1,5 @@
 /** The worker process: runs workflows and activities of one site. Run as many as you like. */
+import { flushCompileCache } from 'node:module';
 import { DefaultLogger, NativeConnection, Runtime, type Worker } from '@temporalio/worker';
 import type { ActivityContext } from '../activities/context.ts';
 import { createGateways } from '../gateways/create-gateways.ts';
@@ -85,6 +86,8 @@ async function runWorkers(context: ActivityContext, shutdown: Shutdown): Promise
     );
     worker = await untilDone('create the worker', logger, () => createWorker(context, connection));
     logger.info('worker runs');
+    // Where there is a cache (NODE_COMPILE_CACHE): a worker that is killed never writes it at its end.
+    flushCompileCache();
     ended = worker.run().catch((error: unknown) => {
       logger.error({ error }, 'worker fell over, starting another');
     });

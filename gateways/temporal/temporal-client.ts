@@ -29,8 +29,11 @@ import { isNotFound, toTemporalError } from './temporal-errors.ts';
 /** A mover that is not started yet needs a worker to answer. */
 const UPDATE_TIMEOUT_MS = 10_000;
 export const QUICK_TIMEOUT_MS = 3000;
-/** Work goes on within seconds of a kill -9 of the worker. */
-const WORKFLOW_TASK_TIMEOUT = '2s';
+/**
+ * Work goes on within seconds of a kill -9 of the worker. The first task of a worker that has just started
+ * takes up to 2 s on a busy machine; where it is given up, Temporal waits ever longer before the next one.
+ */
+const WORKFLOW_TASK_TIMEOUT = '3s';
 
 export interface ClosableTemporal extends Temporal {
   close(): Promise<void>;

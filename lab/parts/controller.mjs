@@ -1,6 +1,6 @@
 /** The controller of each site: its settings in the lab, its worker and its API. */
 import { PORTS, addressesOf, coreAddressOf, hostAddressesOf, sitesOf } from './addresses.mjs';
-import { ROOT_DIR, UI_DIST_DIR, WORKFLOW_BUNDLE } from './folders.mjs';
+import { COMPILE_CACHE_DIR, ROOT_DIR, UI_DIST_DIR, WORKFLOW_BUNDLE } from './folders.mjs';
 import { findProductNode } from './run-command.mjs';
 
 /** The doveadm key of every host of the lab; there is nothing to protect. */
@@ -56,6 +56,7 @@ export function controllerEnvironment({ net, siteName, readyAfterMs, settings })
     METRICS_LISTEN: site.workerMetrics,
     UI_DIR: UI_DIST_DIR,
     WORKFLOW_BUNDLE,
+    NODE_COMPILE_CACHE: COMPILE_CACHE_DIR,
     LOG_LEVEL: 'info',
     ...(readyAfterMs === undefined ? {} : { READY_AFTER: String(readyAfterMs) }),
     ...LAB_POLICY,

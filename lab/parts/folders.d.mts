@@ -1,6 +1,7 @@
 export const ROOT_DIR: string;
 export const CACHE_DIR: string;
 export const BUILD_DIR: string;
+export const COMPILE_CACHE_DIR: string;
 /** The cluster of `npm start`. */
 export const STATE_DIR: string;
 export const TEST_DIR: string;

@@ -14,6 +14,8 @@ export const STATE_DIR = join(DOVEKEEPER_DIR, 'state');
 /** One folder a run of `npm test`. */
 export const TEST_DIR = join(DOVEKEEPER_DIR, 'test');
 
+/** Node's compiled code of the controller: its processes are there in half the time. */
+export const COMPILE_CACHE_DIR = join(BUILD_DIR, 'compiled');
 export const WORKFLOW_BUNDLE = join(BUILD_DIR, 'workflow-bundle.js');
 export const UI_DIST_DIR = join(ROOT_DIR, 'ui/dist');
 
