@@ -3,7 +3,12 @@
  * were is found by comparing the homes before and after, and then written into the ledger.
  */
 import { GatewayError } from '../gateways/gateway-error.ts';
-import type { ChunkInFlight, LedgerRow, UserHome } from '../workflows/domain/user-move.ts';
+import {
+  planRow,
+  type ChunkInFlight,
+  type LedgerRow,
+  type UserHome,
+} from '../workflows/domain/user-move.ts';
 import { claimRoom } from './claim-room.ts';
 import type { ActivityContext } from './context.ts';
 import { forceRows } from './force-rows.ts';
@@ -247,20 +252,8 @@ async function readPresent(context: ActivityContext, sourceId: string): Promise<
 }
 
 function plannedRow(input: CountedInput, username: string): LedgerRow {
-  return {
-    operationId: input.operationId,
-    chunk: input.chunk,
-    username,
-    sourceId: input.sourceId,
-    targetId: input.counted.targetId,
-    state: 'planned',
-    reason: null,
-    attempts: 0,
-    moveTimestampMicros: null,
-    isForced: false,
-    sentAtMs: null,
-    endedAtMs: null,
-  };
+  const { operationId, chunk, sourceId, counted } = input;
+  return planRow({ operationId, chunk, username, sourceId, targetId: counted.targetId });
 }
 
 async function noteInFlight(

@@ -1,5 +1,5 @@
 /** Picks the users of one round and writes them into the ledger as planned, before anything is sent. */
-import type { LedgerReason, LedgerRow } from '../workflows/domain/user-move.ts';
+import { planRow, type LedgerReason, type LedgerRow } from '../workflows/domain/user-move.ts';
 import {
   chooseUsers,
   type ChosenUsers,
@@ -214,20 +214,8 @@ export function noteAsPlanned(
 }
 
 function plannedRow(input: PlanRoundInput, username: string, targetId: string): LedgerRow {
-  return {
-    operationId: input.operationId,
-    chunk: 0,
-    username,
-    sourceId: input.sourceId,
-    targetId,
-    state: 'planned',
-    reason: null,
-    attempts: 0,
-    moveTimestampMicros: null,
-    isForced: false,
-    sentAtMs: null,
-    endedAtMs: null,
-  };
+  const { operationId, sourceId } = input;
+  return planRow({ operationId, chunk: 0, username, sourceId, targetId });
 }
 
 function skippedRow(row: LedgerRow, reason: LedgerReason): LedgerRow {

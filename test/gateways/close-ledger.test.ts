@@ -16,7 +16,7 @@ import type { ControllerStore } from '../../gateways/controller-store/controller
 import { migrate } from '../../gateways/controller-store/migrate.ts';
 import { createGeodb } from '../../gateways/geodb/cassandra-geodb.ts';
 import { initGeodb } from '../../gateways/geodb/init.ts';
-import type { LedgerRow } from '../../workflows/domain/user-move.ts';
+import { planRow, type LedgerRow } from '../../workflows/domain/user-move.ts';
 import { cql, dropAndClose, logger, openSession, rigConfig } from './gateway-rig.ts';
 
 const config = rigConfig();
@@ -50,18 +50,7 @@ async function live(username: string, backendId: string): Promise<void> {
 
 function rowsOf(operationId: string) {
   return (chunk: number, username: string, more: Partial<LedgerRow>): LedgerRow => ({
-    operationId,
-    chunk,
-    username,
-    sourceId,
-    targetId,
-    state: 'planned',
-    reason: null,
-    attempts: 0,
-    moveTimestampMicros: null,
-    isForced: false,
-    sentAtMs: null,
-    endedAtMs: null,
+    ...planRow({ operationId, chunk, username, sourceId, targetId }),
     ...more,
   });
 }

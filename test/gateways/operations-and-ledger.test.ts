@@ -6,7 +6,7 @@ import { createControllerStore } from '../../gateways/controller-store/cassandra
 import type { ControllerStore } from '../../gateways/controller-store/controller-store.ts';
 import { migrate } from '../../gateways/controller-store/migrate.ts';
 import type { Operation } from '../../workflows/domain/operation.ts';
-import { NO_MOVES } from '../../workflows/domain/user-move.ts';
+import { NO_MOVES, planRow } from '../../workflows/domain/user-move.ts';
 import type { ChunkInFlight, LedgerRow } from '../../workflows/domain/user-move.ts';
 import { dropAndClose, logger, openSession, rigConfig } from './gateway-rig.ts';
 
@@ -103,21 +103,11 @@ describe('controller store: operations', () => {
 });
 
 describe('controller store: ledger', () => {
-  const row = (operationId: string, at: number, more: Partial<LedgerRow> = {}): LedgerRow => ({
-    operationId,
-    chunk: 0,
-    username: `user${String(at).padStart(4, '0')}@example.com`,
-    sourceId: randomUUID(),
-    targetId: randomUUID(),
-    state: 'planned',
-    reason: null,
-    attempts: 0,
-    moveTimestampMicros: null,
-    isForced: false,
-    sentAtMs: null,
-    endedAtMs: null,
-    ...more,
-  });
+  const row = (operationId: string, at: number, more: Partial<LedgerRow> = {}): LedgerRow => {
+    const username = `user${String(at).padStart(4, '0')}@example.com`;
+    const [sourceId, targetId] = [randomUUID(), randomUUID()];
+    return { ...planRow({ operationId, chunk: 0, username, sourceId, targetId }), ...more };
+  };
   const micros = nowMs * 1000;
 
   it('saves and reads a chunk of 200 rows, in time', async () => {

@@ -50,6 +50,27 @@ export interface LedgerRow {
   readonly endedAtMs: number | null;
 }
 
+/** A row as planning writes it, before anything is sent. */
+export function planRow(
+  about: Pick<LedgerRow, 'operationId' | 'chunk' | 'username' | 'sourceId' | 'targetId'>,
+): LedgerRow {
+  const { operationId, chunk, username, sourceId, targetId } = about;
+  return {
+    operationId,
+    chunk,
+    username,
+    sourceId,
+    targetId,
+    state: 'planned',
+    reason: null,
+    attempts: 0,
+    moveTimestampMicros: null,
+    isForced: false,
+    sentAtMs: null,
+    endedAtMs: null,
+  };
+}
+
 /** Always planned = confirmed + skipped + failed + remaining. */
 export interface MoveCounts {
   readonly planned: number;
