@@ -12,7 +12,7 @@ import { describeError, type Log } from './log.ts';
 import { measureMetacache } from './metacache-bytes.ts';
 import { createMetrics, METRICS_CONTENT_TYPE } from './metrics-text.ts';
 import { startMovedOffSweeper } from './moved-off-sweeper.ts';
-import { createUsageMeter } from './process-usage.ts';
+import { startUsageMeter } from './process-usage.ts';
 import { createRecovery } from './recovery.ts';
 import { createRecentLogins } from './recent-logins.ts';
 import { createSessionWatch } from './session-watch.ts';
@@ -115,14 +115,11 @@ async function answerWhere(
 
 function startMeasuring({ dovecotBaseDir, mailRoot }: Settings, context: BackendContext) {
   const { metrics, log } = context;
-  const measure = createUsageMeter(dovecotBaseDir);
-  const usageTimer = setInterval(() => {
-    void measure().then((usage) => {
-      if (usage === null) return;
-      metrics.set('dovekeeper_backend_cpu_cores', usage.cpuCores);
-      metrics.set('dovekeeper_backend_memory_bytes', usage.memoryBytes);
-    });
-  }, MEASURE_EVERY_MS);
+  const stopUsage = startUsageMeter(dovecotBaseDir, MEASURE_EVERY_MS, (usage) => {
+    if (usage === null) return;
+    metrics.set('dovekeeper_backend_cpu_cores', usage.cpuCores);
+    metrics.set('dovekeeper_backend_memory_bytes', usage.memoryBytes);
+  });
   const measureCache = async () => {
     const id = context.map.backendByHost(context.host)?.id;
     if (mailRoot === null || id === undefined) return;
@@ -140,7 +137,7 @@ function startMeasuring({ dovecotBaseDir, mailRoot }: Settings, context: Backend
   const firstTimer = setTimeout(() => void tick(), MEASURE_EVERY_MS);
   const cacheTimer = setInterval(() => void tick(), MEASURE_METACACHE_EVERY_MS);
   return () => {
-    clearInterval(usageTimer);
+    stopUsage();
     clearTimeout(firstTimer);
     clearInterval(cacheTimer);
   };

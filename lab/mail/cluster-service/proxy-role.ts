@@ -13,7 +13,7 @@ import { lookUp, NoOpenBackendError, type LookupParts } from './lookup.ts';
 import { readMemory, writeMemory } from './memory-file.ts';
 import { createMetrics, METRICS_CONTENT_TYPE, type Metrics } from './metrics-text.ts';
 import { startProbes } from './probe.ts';
-import { createUsageMeter } from './process-usage.ts';
+import { startUsageMeter } from './process-usage.ts';
 import { startReachability } from './reachability.ts';
 import type { Settings } from './settings.ts';
 
@@ -180,12 +180,8 @@ function startPreloading({ geodb, map, lastAnswers, memoryFile, log }: PreloadPa
 }
 
 function startMeasuring(baseDir: string, metrics: Metrics) {
-  const measure = createUsageMeter(baseDir);
-  const timer = setInterval(() => {
-    void measure().then((usage) => {
-      metrics.set('dovekeeper_proxy_cpu_cores', usage?.cpuCores ?? 0);
-      metrics.set('dovekeeper_proxy_memory_bytes', usage?.memoryBytes ?? 0);
-    });
-  }, MEASURE_EVERY_MS);
-  return () => clearInterval(timer);
+  return startUsageMeter(baseDir, MEASURE_EVERY_MS, (usage) => {
+    metrics.set('dovekeeper_proxy_cpu_cores', usage?.cpuCores ?? 0);
+    metrics.set('dovekeeper_proxy_memory_bytes', usage?.memoryBytes ?? 0);
+  });
 }

@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { ownGroup } from './cpu-watch.ts';
 import type { DirectorRing } from './director-ring.ts';
+import { endIdleProcesses } from './idle-processes.ts';
 import { runTrial, type TrialResult } from './measure-move.ts';
 import type { OurSide } from './our-side.ts';
 
@@ -31,7 +32,15 @@ const groupsOf = (ours: OurSide, ring: DirectorRing): ReadonlyMap<number, string
   new Map([...ours.groups(), ...ring.groups(), [ownGroup(), 'bench']]);
 
 export function makeRows(ours: OurSide, ring: DirectorRing): readonly Row[] {
-  return [...directorRows(ours, ring), ...ourRows(ours, ring)].toSorted(byOrder);
+  const backends = [...ours.cluster.backends, ...ring.cluster.backends];
+  return [...directorRows(ours, ring), ...ourRows(ours, ring)].toSorted(byOrder).map((row) => ({
+    ...row,
+    async run(index, runs) {
+      // What the clients of the former row left behind would end in the middle of this one.
+      await endIdleProcesses(backends);
+      return row.run(index, runs);
+    },
+  }));
 }
 
 /** Theirs and ours in turn, so that noise of the machine hits both. */

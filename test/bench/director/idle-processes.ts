@@ -1,0 +1,30 @@
+/**
+ * After its last session a process waits for the next client, and after a minute it ends. A thousand that
+ * end cost some CPU seconds, which a row would pay for its predecessor's clients.
+ */
+import { createDoveadmClient } from '../../../lab/mail/cluster-service/doveadm-client.ts';
+import { DOVEADM_API_KEY } from '../../../lab/mail/dovecot-config.mjs';
+import { PORTS } from '../../../lab/mail/hosts.mjs';
+import { eventually } from '../../support/eventually.ts';
+import type { NamedHost } from './measure-move.ts';
+
+const DEADLINE_MS = 60_000;
+const POLL_MS = 250;
+
+/** Settles when no Backend has a process that served IMAP; to be called while nobody is logged in. */
+export async function endIdleProcesses(backends: readonly NamedHost[]): Promise<void> {
+  await Promise.all(backends.map(endThoseOf));
+}
+
+async function endThoseOf({ name, address }: NamedHost): Promise<void> {
+  const endpoint = { address, port: PORTS.dovecotDoveadm };
+  const doveadm = createDoveadmClient(endpoint, DOVEADM_API_KEY);
+  const areGone = async (): Promise<boolean> => {
+    const reply = await doveadm.run('processStatus', { service: ['imap'] });
+    if (reply.kind === 'error') throw new Error(`processStatus of ${name}: ${reply.type}`);
+    return reply.rows.length === 0;
+  };
+  await doveadm.run('reload', {});
+  const options = { timeoutMs: DEADLINE_MS, intervalMs: POLL_MS };
+  await eventually(`no idle process is left on ${name}`, areGone, options);
+}
