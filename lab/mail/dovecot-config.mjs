@@ -62,6 +62,10 @@ namespace inbox {
   inbox = yes
   separator = /
 }
+# Whoever moves in need not wait for a process to be made.
+service imap {
+  process_min_avail = 8
+}
 passdb {
   driver = lua
   args = file=${luaFile} blocking=yes
