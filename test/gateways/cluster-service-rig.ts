@@ -61,9 +61,13 @@ export interface ServiceRig {
   readonly doveadm: ReturnType<typeof createDoveadmClient>;
   /** The raw answer to a body; for requests that no client would make. */
   post(body: string): Promise<{ status: number; text: string }>;
-  lookUp(username: string): Promise<{ status: number; text: string }>;
-  /** As the Backend asks at a login: 204 where it is to be served here. */
-  askWhere(username: string): Promise<{ status: number; text: string }>;
+  /** `text`: host and address; `askedAtMs`: when the GeoDB was asked for it, 0 where it was not. */
+  lookUp(username: string): Promise<{ status: number; text: string; askedAtMs: number }>;
+  /**
+   * As the Backend asks at a login: 204 where it is to be served here.
+   * @param askedAtMs when the proxy asked the GeoDB; 0: it does not say
+   */
+  askWhere(username: string, askedAtMs?: number): Promise<{ status: number; text: string }>;
   homeChanges(): Promise<HomeChange[]>;
   stop(): Promise<void>;
 }
@@ -112,8 +116,15 @@ export async function startService(
         headers: { Authorization: `X-Dovecot-API ${key}` },
         body,
       }),
-    lookUp: (username) => ask(`http://${address}:${HTTP_PORT}/lookup?u=${username}&service=imap`),
-    askWhere: (username) => ask(`http://${address}:${HTTP_PORT}/where?u=${username}&service=imap`),
+    async lookUp(username) {
+      const url = `http://${address}:${HTTP_PORT}/lookup?u=${username}&service=imap`;
+      const { status, text } = await ask(url);
+      const [host, target, asked] = text.split(' ');
+      const askedAtMs = status === 200 ? Number(asked) : 0;
+      return { status, text: status === 200 ? `${host} ${target}` : text, askedAtMs };
+    },
+    askWhere: (username, askedAtMs = 0) =>
+      ask(`http://${address}:${HTTP_PORT}/where?u=${username}&service=imap&asked=${askedAtMs}`),
     async homeChanges() {
       const text = await readFile(homeChangeLog, 'utf8').catch(() => '');
       const lines = text.split('\n').filter(Boolean);

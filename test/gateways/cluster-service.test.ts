@@ -222,6 +222,38 @@ describe('clusterUserBatchMove', () => {
   });
 });
 
+describe('a login that comes to a Backend', () => {
+  it('is served without another question where the proxy asked a moment ago', async () => {
+    await addUser('fresh', 'mail2');
+    expect((await backend.askWhere('fresh', Date.now())).status).toBe(204);
+  });
+
+  it('is looked at where the proxy asked long ago, does not say when, or is ahead of time', async () => {
+    await addUser('late', 'mail2');
+    const passedOn = { status: 200, text: 'mail2 127.0.0.2' };
+    for (const askedAtMs of [0, Date.now() - 60, Date.now() + 60_000]) {
+      expect(await backend.askWhere('late', askedAtMs)).toEqual(passedOn);
+    }
+  });
+
+  it('is looked at where this Backend moved him off, however fresh the answer of the proxy', async () => {
+    await addUser('gone', 'mail1');
+    expect((await backend.askWhere('gone', Date.now())).status).toBe(204);
+    await moveUsers({ user: ['gone'], destHost: 'mail2' });
+    expect((await backend.askWhere('gone', Date.now())).text).toBe('mail2 127.0.0.2');
+  });
+
+  it('is looked at where somebody ended his sessions here a moment ago', async () => {
+    for (const command of ['kick', 'clusterKick']) {
+      const user = command.toLowerCase();
+      await addUser(user, 'mail2');
+      const parameters = command === 'kick' ? { mask: [user] } : { user };
+      await backend.doveadm.run(command, parameters);
+      expect((await backend.askWhere(user, Date.now())).text).toBe('mail2 127.0.0.2');
+    }
+  });
+});
+
 describe('clusterBackendUpdate', () => {
   it('writes the status and ends a force move', async () => {
     const target = backendIds['mail2'];
@@ -248,6 +280,14 @@ describe('the lookup of a proxy', () => {
     expect((await proxy.lookUp('stranger')).status).toBe(404);
     expect((await proxy.lookUp('probe-mail2')).text).toBe('mail2 127.0.0.2');
     expect(await readUser('probe-mail2')).toBeNull();
+  });
+
+  it('says when it asked the GeoDB', async () => {
+    await addUser('u66', 'mail2');
+    const beganAtMs = Date.now();
+    const { askedAtMs } = await proxy.lookUp('u66');
+    expect(askedAtMs).toBeGreaterThanOrEqual(beganAtMs);
+    expect(askedAtMs).toBeLessThanOrEqual(Date.now());
   });
 
   it('sends users of another site to its load balancer', async () => {
@@ -292,7 +332,8 @@ describe('the lookup of a proxy', () => {
     await addUser('u99', 'mail2');
     expect((await proxy.lookUp('u99')).text).toBe('mail2 127.0.0.2');
     await geodb.cut();
-    expect((await proxy.lookUp('u99')).text).toBe('mail2 127.0.0.2');
+    const { text, askedAtMs } = await proxy.lookUp('u99');
+    expect({ text, askedAtMs }).toEqual({ text: 'mail2 127.0.0.2', askedAtMs: 0 });
     expect((await proxy.lookUp('u12345')).status).toBe(503);
     await geodb.restore();
     await eventually('it asks again', async () => (await proxy.lookUp('u12345')).status === 200);

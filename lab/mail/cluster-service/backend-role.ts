@@ -107,7 +107,10 @@ async function answerWhere(
   const delayMs = Math.min(Number(query.get('delay') ?? 0) || 0, LONGEST_DELAY_MS);
   if (delayMs > 0) await pause(delayMs);
   const username = (query.get('u') ?? '').toLowerCase();
-  const elsewhere = await findElsewhere(username, query.get('service') !== 'lmtp');
+  const elsewhere = await findElsewhere(username, {
+    opensSession: query.get('service') !== 'lmtp',
+    askedAtMs: Number(query.get('asked') ?? 0) || null,
+  });
   if (elsewhere === null) return { status: 204 };
   metrics.add('dovekeeper_passed_on');
   return { status: 200, body: `${elsewhere.host} ${elsewhere.address}` };

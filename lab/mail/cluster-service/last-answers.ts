@@ -4,9 +4,15 @@
  */
 import { describeError, type Log } from './log.ts';
 
+export interface Answer {
+  readonly backendId: string | null;
+  /** When the GeoDB was asked, in ms since 1970; null: this is the last answer known. */
+  readonly askedAtMs: number | null;
+}
+
 export interface LastAnswers {
   /** The answer of `read`, or the last one known; throws where there is none. */
-  readOrRemember(username: string, read: () => Promise<string | null>): Promise<string | null>;
+  readOrRemember(username: string, read: () => Promise<string | null>): Promise<Answer>;
   remember(username: string, backendId: string): void;
   /** Every user with the id of the last known home. */
   entries(): Iterable<readonly [username: string, backendId: string]>;
@@ -43,7 +49,9 @@ export function createLastAnswers(options: LastAnswersOptions): LastAnswers {
   return {
     async readOrRemember(username, read) {
       const last = answers.get(username);
-      if (last !== undefined && Date.now() < silentUntilMs) return last;
+      const remembered = (backendId: string): Answer => ({ backendId, askedAtMs: null });
+      if (last !== undefined && Date.now() < silentUntilMs) return remembered(last);
+      const askedAtMs = Date.now();
       const reading = read();
       // Also an answer that comes too late for this login is worth knowing.
       reading.then(
@@ -55,12 +63,12 @@ export function createLastAnswers(options: LastAnswersOptions): LastAnswers {
         const backendId = await withPatience(reading, patienceMs);
         if (silentUntilMs !== 0) options.log.info('answering from the geodb again');
         silentUntilMs = 0;
-        return backendId;
+        return { backendId, askedAtMs };
       } catch (error) {
         if (!options.isSilence(error)) throw error;
         noteSilence(error);
         if (last === undefined) throw error;
-        return last;
+        return remembered(last);
       }
     },
     remember,

@@ -9,7 +9,13 @@ import { describeError, type Log } from './log.ts';
 import type { ServingHost } from './where.ts';
 
 export type LookupAnswer =
-  | { readonly kind: 'found'; readonly host: string; readonly address: string }
+  | {
+      readonly kind: 'found';
+      readonly host: string;
+      readonly address: string;
+      /** When the GeoDB was asked, in ms since 1970; null: this is from memory. */
+      readonly askedAtMs: number | null;
+    }
   | { readonly kind: 'unknownUser' }
   | { readonly kind: 'unavailable'; readonly reason: string };
 
@@ -38,13 +44,13 @@ export async function lookUp(username: string, parts: LookupParts): Promise<Look
   if (probedHost !== undefined) return findProbed(probedHost, parts);
   try {
     const seen = { isLeaving: false };
-    const backendId = await parts.lastAnswers.readOrRemember(username, () =>
+    const { backendId, askedAtMs } = await parts.lastAnswers.readOrRemember(username, () =>
       findHome(username, parts, seen),
     );
     if (backendId === null) return { kind: 'unknownUser' };
     const backend = parts.map.backendById(backendId);
     if (backend === undefined) return { kind: 'unavailable', reason: 'home is no Backend' };
-    const found = answerFor(hostFor(backend, parts), parts);
+    const found = answerFor(hostFor(backend, parts), askedAtMs, parts);
     if (!seen.isLeaving || found.kind !== 'found' || found.host !== backend.host) return found;
     return (await followMove(found, username, parts)) ?? found;
   } catch (error) {
@@ -62,13 +68,13 @@ async function followMove(
   if (moved === null) return null;
   const target = map.backendByHost(moved.host);
   if (target !== undefined) lastAnswers.remember(username, target.id);
-  return { kind: 'found', ...moved };
+  return { kind: 'found', ...moved, askedAtMs: Date.now() };
 }
 
 function findProbed(host: string, parts: LookupParts): LookupAnswer {
   const backend = parts.map.backendByHost(host);
   const isHere = backend?.siteId === parts.map.ownSite()?.id;
-  return backend === undefined || !isHere ? { kind: 'unknownUser' } : answerFor(host, parts);
+  return backend === undefined || !isHere ? { kind: 'unknownUser' } : answerFor(host, null, parts);
 }
 
 /** The id of the user's home, after whatever has to happen at a login; null: nobody we know. */
@@ -146,8 +152,12 @@ function hostFor(backend: BackendRow, { map }: LookupParts): string {
   return site?.loadBalancer ?? backend.host;
 }
 
-function answerFor(host: string, { hostAddresses }: LookupParts): LookupAnswer {
+function answerFor(
+  host: string,
+  askedAtMs: number | null,
+  { hostAddresses }: LookupParts,
+): LookupAnswer {
   const address = hostAddresses.get(host);
   if (address === undefined) return { kind: 'unavailable', reason: `no address of ${host}` };
-  return { kind: 'found', host, address };
+  return { kind: 'found', host, address, askedAtMs };
 }

@@ -119,7 +119,7 @@ async function answerLookup(username: string, parts: LookupParts, metrics: Metri
   metrics.add('dovekeeper_lookup_seconds', {}, (performance.now() - startedAtMs) / 1000);
   switch (found.kind) {
     case 'found':
-      return { status: 200, body: `${found.host} ${found.address}` };
+      return { status: 200, body: `${found.host} ${found.address} ${found.askedAtMs ?? 0}` };
     case 'unknownUser':
       return { status: 404, body: 'unknown user' };
     case 'unavailable':

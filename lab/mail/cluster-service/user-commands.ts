@@ -59,7 +59,8 @@ export const userCommands: readonly ClusterCommand[] = [
     name: 'clusterKick',
     parameters: { user: 'string' },
     required: ['user'],
-    async run({ user }, { doveadm }) {
+    async run({ user }, { doveadm, sweeper }) {
+      sweeper.watch(String(user));
       await doveadm.kick(String(user));
       return [];
     },

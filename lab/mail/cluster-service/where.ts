@@ -1,6 +1,9 @@
 /**
  * The Backend's own question at a login: does this user still live here? Answers where to pass the
  * login on, or null for "serve here", which is also the answer while the GeoDB is silent.
+ *
+ * Where the proxy asked the GeoDB a moment ago, it is not asked again: this Backend knows whom it moved off
+ * since (ADR 18).
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { BackendContext } from './backend-context.ts';
@@ -12,17 +15,22 @@ const ASK_AGAIN_MS = 500;
 const SILENT = 'silent' as const;
 /** A move takes some milliseconds: a login that meets it waits for its end. */
 const MOVE_PATIENCE_MS = 3000;
+/** How old the proxy's answer may be. The clocks of a cluster differ by some milliseconds. */
+const FRESH_MS = 50;
 
 export interface ServingHost {
   readonly host: string;
   readonly address: string;
 }
 
-/** @param opensSession false: a delivery, of which no session is left. */
-export type ElsewhereFinder = (
-  username: string,
-  opensSession: boolean,
-) => Promise<ServingHost | null>;
+export interface Arrival {
+  /** False: a delivery, of which no session is left. */
+  readonly opensSession: boolean;
+  /** When the proxy that sends him here asked the GeoDB, in ms since 1970; null: it does not say. */
+  readonly askedAtMs: number | null;
+}
+
+export type ElsewhereFinder = (username: string, arrival: Arrival) => Promise<ServingHost | null>;
 
 /** The finder never rejects. */
 export function createElsewhereFinder(
@@ -51,10 +59,16 @@ export function createElsewhereFinder(
     const patience = pause(MOVE_PATIENCE_MS, null, { ref: false });
     return Promise.race([move, patience]);
   };
-  return async (username, opensSession) => {
+  const isKnownToBeHere = (username: string, askedAtMs: number | null): boolean => {
+    if (askedAtMs === null || context.sweeper.isMovedOff(username)) return false;
+    const ageMs = Date.now() - askedAtMs;
+    return ageMs >= 0 && ageMs < FRESH_MS;
+  };
+  return async (username, { opensSession, askedAtMs }) => {
     const moved = await awaitMove(username);
     // Whoever ends his sessions from now on has to know that one may be on its way.
     if (moved === null && opensSession) context.recentLogins.note(username);
+    if (moved === null && isKnownToBeHere(username, askedAtMs)) return null;
     const backend = moved ?? (await readBackend(username));
     if (backend === undefined || backend.host === context.host) {
       if (opensSession) context.recentLogins.note(username);

@@ -29,10 +29,17 @@ local function encode(text)
 end
 
 -- The cluster service answers 204 for "here". Where it cannot say, the user is served here.
-local function find_elsewhere(user, service, delay)
+local function find_elsewhere(user, service, asked, delay)
   local response = client
     :request({
-      url = "@WHERE_URL@?u=" .. encode(user) .. "&service=" .. service .. "&delay=" .. delay,
+      url = "@WHERE_URL@?u="
+        .. encode(user)
+        .. "&service="
+        .. service
+        .. "&asked="
+        .. asked
+        .. "&delay="
+        .. delay,
       method = "GET",
     })
     :submit()
@@ -61,7 +68,8 @@ local function place(req, password)
   if result ~= nil then
     return result, "lab fault"
   end
-  local host, address = find_elsewhere(req.user, req.service, faults.slow or "0")
+  local asked = (req.passdb.forward_asked or ""):match("^%d+$") or "0"
+  local host, address = find_elsewhere(req.user, req.service, asked, faults.slow or "0")
   if host == nil then
     return dovecot.auth.PASSDB_RESULT_OK, { nopassword = "y" }
   end

@@ -34,9 +34,9 @@ local function place(req, password)
   if status == 404 then
     return dovecot.auth.PASSDB_RESULT_USER_UNKNOWN, "unknown user"
   end
-  local host, address
+  local host, address, asked
   if status == 200 then
-    host, address = body:match("^(%S+) (%S+)")
+    host, address, asked = body:match("^(%S+) (%S+) (%d+)")
   end
   if host == nil then
     return dovecot.auth.PASSDB_RESULT_INTERNAL_FAILURE, "lookup answered " .. status
@@ -48,6 +48,8 @@ local function place(req, password)
     hostip = address,
     port = ports[req.service],
     pass = password,
+    -- Tells the Backend how fresh this answer is.
+    forward_asked = asked,
   }
   if req.service == "lmtp" then
     fields.proxy_timeout = lmtp_timeout_secs
