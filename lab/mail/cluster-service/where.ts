@@ -3,7 +3,7 @@
  * login on, or null for "serve here", which is also the answer while the GeoDB is silent.
  *
  * Where the proxy asked the GeoDB a moment ago, it is not asked again: this Backend knows whom it moved off
- * since (ADR 18).
+ * since (ADR 19).
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { BackendContext } from './backend-context.ts';
