@@ -6,6 +6,7 @@ import {
   CancellationScope,
   condition,
   continueAsNew,
+  patched,
   setCurrentDetails,
   setHandler,
   workflowInfo,
@@ -31,9 +32,12 @@ import type { Mover } from './mover/mover.ts';
 const FIRST_REQUEST_MS = 10_000;
 /**
  * Between two rounds, once the history has grown: the server holds every continued run back until the
- * former one is a second old, so that continuing after each small round would cost a second each.
+ * former one is a second old, so that continuing after each small round would cost a second each. The worker
+ * that takes the place of a killed one reads the history once more before it goes on.
  */
-const CONTINUE_AFTER_EVENTS = 1_000;
+const CONTINUE_AFTER_EVENTS = 300;
+/** As it was: histories that were recorded with it go on with it. */
+const FORMERLY_AFTER_EVENTS = 1_000;
 const MAX_STEPS_IN_A_RUN = 400;
 const SAVE_INTERVAL_MS = 1_000;
 
@@ -82,6 +86,12 @@ async function serveOne(mover: Mover, waitMs: number): Promise<'idle' | 'ended' 
     mover.inbox.overtaken = [];
     return 'ended';
   }
+}
+
+function hasLongHistory(): boolean {
+  const { historyLength } = workflowInfo();
+  if (historyLength <= CONTINUE_AFTER_EVENTS) return false;
+  return historyLength > FORMERLY_AFTER_EVENTS || patched('continues-sooner');
 }
 
 function isNotTheOwner(failure: unknown): boolean {
@@ -180,7 +190,7 @@ async function carryOut(mover: Mover): Promise<'ended' | 'continue'> {
         await settleOpen(mover);
         break;
       case 'plan':
-        if (workflowInfo().historyLength > CONTINUE_AFTER_EVENTS) return 'continue';
+        if (hasLongHistory()) return 'continue';
         await planNext(mover);
         break;
       case 'verify':
