@@ -13,7 +13,10 @@ const POLL_MS = 250;
 /** A Backend keeps some spare ones. */
 const FEW = 20;
 
-/** Settles when the Backends have only their spare processes for IMAP; to be called while nobody is logged in. */
+/**
+ * Settles when the Backends have only their spare processes for IMAP; to be called while nobody is logged in. A
+ * killed Backend has none.
+ */
 export async function endIdleProcesses(backends: readonly NamedHost[]): Promise<void> {
   await Promise.all(backends.map(endThoseOf));
 }
@@ -26,7 +29,14 @@ async function endThoseOf({ name, address }: NamedHost): Promise<void> {
     if (reply.kind === 'error') throw new Error(`processStatus of ${name}: ${reply.type}`);
     return reply.rows.length <= FEW;
   };
-  await doveadm.run('reload', {});
+  const isRunning = await doveadm.run('reload', {}).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ECONNREFUSED') return false;
+      throw error;
+    },
+  );
+  if (!isRunning) return;
   const options = { timeoutMs: DEADLINE_MS, intervalMs: POLL_MS };
   await eventually(`only spare processes are left on ${name}`, areGone, options);
 }
