@@ -120,8 +120,8 @@ function writeConfiguration(conf, { address, data }) {
 }
 
 /**
- * Past the page cache the log is on the disk at half the price: 7,000 writes a second in place of 5,000. Not every
- * file system can do that (tmpfs cannot).
+ * Past the page cache a write to the log takes three quarters of the CPU. Not every file system can do that (tmpfs
+ * cannot).
  */
 function takesDirectWrites(folder) {
   const file = join(folder, 'direct-write');
