@@ -155,17 +155,17 @@ async function measureLive(bench: Bench, bed: BenchLab, notes: string[]) {
     for (let turn = 1; turn <= bench.runs; turn += 1) {
       await goHome();
       await evacuateLive(bed, { users, withSession, held }, ours, turn === bench.runs ? notes : []);
-      bench.print(`  run ${turn}: evacuation ${last(ours.usersPerSec)} users/s`);
+      bench.print(`  run ${turn}: evacuation ${progress(ours, users.length)}`);
       await goHome();
       await moveBarely(bed, { users, withSession, held, targets }, commands);
-      bench.print(`  run ${turn}: bare commands ${last(commands.usersPerSec)} users/s`);
+      bench.print(`  run ${turn}: bare commands ${progress(commands, users.length)}`);
       await giveHomes(bed, users, LIVE);
       bed.usage.take();
       const secs = await moveByWrites(bed, { source: LIVE, targets, users });
       writes.secs.push(secs);
       writes.usersPerSec.push(users.length / secs);
       writes.usages.push(bed.usage.take());
-      bench.print(`  run ${turn}: bare writes ${last(writes.usersPerSec)} users/s`);
+      bench.print(`  run ${turn}: bare writes ${progress(writes, users.length)}`);
     }
   } finally {
     held.stop();
@@ -184,6 +184,13 @@ function sharing(what: string, usages: readonly Usage[], users: number): string 
   const usage = addUsages(usages);
   const each = describeCpuEach(usage, users);
   return `During ${what}: ${describeUsage(usage)}. CPU milliseconds a user: ${each}.`;
+}
+
+/** The CPU time tells more of a single run than its speed does, where the machine is shared. */
+function progress({ usersPerSec, usages }: Row, users: number): string {
+  const usage = usages.at(-1);
+  const cpu = usage === undefined ? '' : `; CPU ms a user: ${describeCpuEach(usage, users)}`;
+  return `${last(usersPerSec)} users/s${cpu}`;
 }
 
 const last = (values: readonly number[]): string => (values.at(-1) ?? 0).toFixed(0);
@@ -319,7 +326,10 @@ async function measureDead(bench: Bench, bed: BenchLab, notes: string[]) {
       await awaitHealthy(bed);
       const isLast = turn === bench.runs;
       await evacuateDead(bed, users.length, { detected, forced }, isLast ? notes : []);
-      bench.print(`  run ${turn}: dead Backend empty after ${last(detected.secs)} s`);
+      bench.print(
+        `  run ${turn}: dead Backend empty after ${last(detected.secs)} s, ` +
+          progress(detected, users.length),
+      );
       await giveHomes(bed, users, targets[0] ?? '');
       const secs = await moveByWrites(bed, { source: DEAD, targets, users });
       writes.secs.push(secs);
