@@ -81,6 +81,7 @@ export function portsOf(net, selected) {
  * @property {number} startedAtMs
  * @property {Record<string, string>} [settings] for the controller, over those of the lab
  * @property {Record<string, Record<string, string>>} [partSettings] for one part of it, over these
+ * @property {boolean} [compilesFully] Cassandra's Java, as in production
  * @property {import('./supervisor.mjs').Supervisor} supervisor
  */
 

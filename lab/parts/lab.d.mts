@@ -22,6 +22,8 @@ export interface LabOptions {
   readonly partSettings?: (
     net: number,
   ) => Promise<Readonly<Record<string, Readonly<Record<string, string>>>>>;
+  /** Cassandra's Java with both of its compilers, as in production: for labs that measure. Absent: the quick one. */
+  readonly compilesFully?: boolean;
   /** One line at a time. */
   readonly print?: (line: string) => void;
   /** Instead of print. */

@@ -71,6 +71,7 @@ export class Lab {
   #settings;
   #askPartSettings;
   #partSettings = {};
+  #compilesFully;
   #progress;
   #selected;
   #stopping = null;
@@ -86,6 +87,7 @@ export class Lab {
     this.#control = control.server;
     this.#settings = options.settings;
     this.#askPartSettings = options.partSettings;
+    this.#compilesFully = options.compilesFully;
     this.#progress = options.progress ?? plainProgress(options.print ?? (() => {}));
     this.#selected = selectParts(this.net, options.parts);
     this.#supervisor = new Supervisor({
@@ -125,6 +127,7 @@ export class Lab {
       selected,
       settings: this.#settings,
       partSettings: this.#partSettings,
+      compilesFully: this.#compilesFully,
       supervisor: this.#supervisor,
     };
   }

@@ -16,6 +16,8 @@ export interface BenchLabOptions {
   readonly parts?: readonly string[];
   /** Users that the lab makes by itself, with mailboxes. */
   readonly labUsers: number;
+  /** Cassandra's Java compiles as in production, and needs a first turn to warm up; absent: quickly. */
+  readonly compilesFully?: boolean;
   /** Settings of the controllers, over those of the lab. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -57,6 +59,7 @@ export async function openBenchLab(bench: Bench, options: BenchLabOptions): Prom
     stateDir,
     print,
     ...(options.parts === undefined ? {} : { parts: options.parts }),
+    ...(options.compilesFully === true ? { compilesFully: true } : {}),
     settings: { LAB_USERS: String(options.labUsers), ...options.settings },
   });
   const settings = readLabSettings({ LAB_NET: String(lab.net), LAB_STATE: stateDir });
