@@ -42,7 +42,7 @@ export async function startOurSide(options: {
 }): Promise<OurSide> {
   process.env['LAB_USERS'] = String(LAB_USERS);
   const parts = ['infra', ...northParts()];
-  const lab = await startLab({ ...options, parts });
+  const lab = await startLab({ ...options, parts, compilesFully: true });
   const settings = readLabSettings({ LAB_NET: String(lab.net), LAB_STATE: options.stateDir });
   const site = lab.sites.find(({ name }) => name === SITE);
   const source = site?.backends[0];
