@@ -97,7 +97,10 @@ export async function cassandraPart({ net, stateDir, compilesFully = false }) {
     name: 'cassandra',
     stage: 'stores',
     command: await findJava17(),
-    args: [...javaOptions(conf, data, compilesFully), 'org.apache.cassandra.service.CassandraDaemon'],
+    args: [
+      ...javaOptions(conf, data, compilesFully),
+      'org.apache.cassandra.service.CassandraDaemon',
+    ],
     cwd: join(stateDir, 'cassandra'),
     waitFor: { kind: 'tcp', address, port: PORTS.cassandra },
     deadlineMs: 180_000,
