@@ -6,10 +6,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 /**
  * Clients come back within some 50 ms, and their logins want the same cores as the next cut. With a place
- * that was free at once half of all users waited twice as long, and a hundredth three times, while the last
- * was away no sooner.
+ * that was free at once they waited three times as long, while the last was away no sooner (ADR 21).
  */
-const COMES_BACK_MS = 30;
+const COMES_BACK_MS = 50;
 
 export interface DepartureGate {
   /**
