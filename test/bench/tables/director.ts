@@ -62,7 +62,8 @@ function chosenRows(rows: readonly Row[]): readonly Row[] {
 async function warmUp(rows: readonly Row[], bench: Bench): Promise<void> {
   const row = rows.find(({ isOurs, kind }) => isOurs && kind === 'live');
   if (row === undefined) return;
-  bench.print(`to warm up, ${row.name}: ${describe(await row.run(0, 1))}`);
+  const said = await row.run(0, 1).then(describe, (error: unknown) => String(error));
+  bench.print(`to warm up, ${row.name}: ${said}`);
 }
 
 async function measureAll(rows: readonly Row[], bench: Bench): Promise<Results> {
