@@ -68,10 +68,9 @@ export class Lab {
   startedAtMs = Date.now();
   #control;
   #supervisor;
-  #settings;
+  #asked;
   #askPartSettings;
   #partSettings = {};
-  #compilesFully;
   #progress;
   #selected;
   #stopping = null;
@@ -85,9 +84,9 @@ export class Lab {
     this.addresses = addressesOf(this.net);
     this.sites = sitesOf(this.net);
     this.#control = control.server;
-    this.#settings = options.settings;
+    const { settings, compilesFully } = options;
+    this.#asked = { settings, compilesFully };
     this.#askPartSettings = options.partSettings;
-    this.#compilesFully = options.compilesFully;
     this.#progress = options.progress ?? plainProgress(options.print ?? (() => {}));
     this.#selected = selectParts(this.net, options.parts);
     this.#supervisor = new Supervisor({
@@ -125,9 +124,8 @@ export class Lab {
       stateDir: this.stateDir,
       startedAtMs: this.startedAtMs,
       selected,
-      settings: this.#settings,
+      ...this.#asked,
       partSettings: this.#partSettings,
-      compilesFully: this.#compilesFully,
       supervisor: this.#supervisor,
     };
   }
@@ -228,7 +226,7 @@ export class Lab {
   /** @param {string} siteName @returns {Record<string, string>} of its controller's processes */
   environmentOf(siteName) {
     const { net, startedAtMs } = this;
-    const settings = this.#settings;
+    const { settings } = this.#asked;
     return controllerEnvironment({ net, siteName, settings, readyAfterMs: startedAtMs });
   }
 
