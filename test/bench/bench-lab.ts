@@ -59,7 +59,7 @@ export async function openBenchLab(bench: Bench, options: BenchLabOptions): Prom
     stateDir,
     print,
     ...(options.parts === undefined ? {} : { parts: options.parts }),
-    ...(options.compilesFully === true ? { compilesFully: true } : {}),
+    compilesFully: options.compilesFully ?? false,
     settings: { LAB_USERS: String(options.labUsers), ...options.settings },
   });
   const settings = readLabSettings({ LAB_NET: String(lab.net), LAB_STATE: stateDir });

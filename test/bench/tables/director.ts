@@ -37,8 +37,9 @@ export const directorTable: BenchTable = {
       const { users } = ours;
       const ring = await startDirectorRing({ net: ours.lab.net, stateDir, users, print });
       try {
-        const rows = chosenRows(makeRows(ours, ring));
-        await warmUp(rows, bench);
+        const all = makeRows(ours, ring);
+        const rows = chosenRows(all);
+        await warmUp(all, bench);
         const results = await measureAll(rows, bench);
         judge(results, bench);
         return report(rows, results);

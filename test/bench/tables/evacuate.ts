@@ -3,7 +3,7 @@ import { killBackends, restoreBackends } from '../../../lab/mail/faults.ts';
 import { hostsOf } from '../../../lab/mail/hosts.mjs';
 import type { Move, OperationView } from '../../system/site-api.ts';
 import { eventually } from '../../support/eventually.ts';
-import { moveByCommands, moveByWrites } from '../bare-moves.ts';
+import { moveByCommands, moveByWrites, type BareMoves } from '../bare-moves.ts';
 import {
   awaitSessionsOn,
   benchUsers,
@@ -72,11 +72,7 @@ interface LiveRows {
 const liveRows = (): LiveRows => ({ ours: emptyRow(), commands: emptyRow(), writes: emptyRow() });
 
 async function run(bench: Bench): Promise<Measured> {
-  const bed = await openBenchLab(bench, {
-    parts: NORTH_ONLY,
-    labUsers: 0,
-    compilesFully: true,
-  });
+  const bed = await openBenchLab(bench, { parts: NORTH_ONLY, labUsers: 0, compilesFully: true });
   try {
     const notes: string[] = [];
     const live = await measureLive(bench, bed, notes);
@@ -150,7 +146,7 @@ async function measureLive(bench: Bench, bed: BenchLab, notes: string[]) {
   const withSession = users.filter(
     (_, index) => index % Math.ceil(users.length / (LIVE_SESSIONS * bench.scale)) === 0,
   );
-  const { ours, commands, writes } = liveRows();
+  const rows = liveRows();
   const cold = liveRows();
   const { net } = bed.lab;
   await giveHomes(bed, users, LIVE);
@@ -163,29 +159,24 @@ async function measureLive(bench: Bench, bed: BenchLab, notes: string[]) {
     await awaitSessionsOn(net, LIVE, withSession);
   };
   const targets = backendsOf(net).filter((name) => name !== LIVE);
-  const takeTurn = async (rows: LiveRows, said: string[]): Promise<void> => {
+  const takeTurn = async (name: string, turn: LiveRows, said: string[]): Promise<void> => {
+    const tell = (what: string, row: Row): void => {
+      bench.print(`  ${name}: ${what} ${progress(row, users.length)}`);
+    };
     await goHome();
-    await evacuateLive(bed, { users, withSession, held }, rows.ours, said);
+    await evacuateLive(bed, { users, withSession, held }, turn.ours, said);
+    tell('evacuation', turn.ours);
     await goHome();
-    await moveBarely(bed, { users, withSession, held, targets }, rows.commands);
+    await moveBarely(bed, { users, withSession, held, targets }, turn.commands);
+    tell('bare commands', turn.commands);
     await giveHomes(bed, users, LIVE);
-    bed.usage.take();
-    const secs = await moveByWrites(bed, { source: LIVE, targets, users });
-    rows.writes.secs.push(secs);
-    rows.writes.usersPerSec.push(users.length / secs);
-    rows.writes.usages.push(bed.usage.take());
-  };
-  const tell = (turn: string, rows: LiveRows): void => {
-    bench.print(`  ${turn}: evacuation ${progress(rows.ours, users.length)}`);
-    bench.print(`  ${turn}: bare commands ${progress(rows.commands, users.length)}`);
-    bench.print(`  ${turn}: bare writes ${progress(rows.writes, users.length)}`);
+    await writeBarely(bed, { source: LIVE, targets, users }, turn.writes);
+    tell('bare writes', turn.writes);
   };
   try {
-    await takeTurn(cold, []);
-    tell('to warm up', cold);
+    await takeTurn('to warm up', cold, []);
     for (let turn = 1; turn <= bench.runs; turn += 1) {
-      await takeTurn({ ours, commands, writes }, turn === bench.runs ? notes : []);
-      tell(`run ${turn}`, { ours, commands, writes });
+      await takeTurn(`run ${turn}`, rows, turn === bench.runs ? notes : []);
     }
   } finally {
     held.stop();
@@ -196,11 +187,11 @@ async function measureLive(bench: Bench, bed: BenchLab, notes: string[]) {
   );
   const moved = users.length * bench.runs;
   notes.push(
-    sharing('the evacuations of a live Backend', ours.usages, moved),
-    sharing('the bare commands', commands.usages, moved),
-    sharing('the bare writes', writes.usages, moved),
+    sharing('the evacuations of a live Backend', rows.ours.usages, moved),
+    sharing('the bare commands', rows.commands.usages, moved),
+    sharing('the bare writes', rows.writes.usages, moved),
   );
-  return { users: users.length, sessions: withSession.length, ours, commands, writes };
+  return { users: users.length, sessions: withSession.length, ...rows };
 }
 
 /** What shared the cores, and what each user cost. */
@@ -318,6 +309,14 @@ async function moveBarely(
   row.failedLogins.push(held.failures - failuresBefore);
 }
 
+async function writeBarely(bed: BenchLab, moves: BareMoves, row: Row): Promise<void> {
+  bed.usage.take();
+  const secs = await moveByWrites(bed, moves);
+  row.usages.push(bed.usage.take());
+  row.secs.push(secs);
+  row.usersPerSec.push(moves.users.length / secs);
+}
+
 // --- off a dead Backend -------------------------------------------------------------------------
 
 async function measureDead(bench: Bench, bed: BenchLab, notes: string[]) {
@@ -355,10 +354,8 @@ async function measureDead(bench: Bench, bed: BenchLab, notes: string[]) {
           progress(detected, users.length),
       );
       await giveHomes(bed, users, targets[0] ?? '');
-      const secs = await moveByWrites(bed, { source: DEAD, targets, users });
-      writes.secs.push(secs);
-      writes.usersPerSec.push(users.length / secs);
-      bench.print(`  run ${turn}: bare writes ${last(writes.usersPerSec)} users/s`);
+      await writeBarely(bed, { source: DEAD, targets, users }, writes);
+      bench.print(`  run ${turn}: bare writes ${progress(writes, users.length)}`);
     }
   } finally {
     stopLogins();
