@@ -139,8 +139,8 @@ function takesDirectWrites(folder) {
 }
 
 /**
- * With both of its compilers, as in production, Java needs half the CPU for the same requests, but one or
- * two minutes under load to get there, and more CPU until then: for most labs the quick one alone is better.
+ * With both of its compilers, as in production, Java needs about a third less CPU for the same requests, but
+ * a minute or two under load to get there, and more CPU until then: for most labs the quick one alone is better.
  */
 function javaOptions(conf, data, compilesFully) {
   const lines = readFileSync(join(RECIPE_DIR, 'java-modules.txt'), 'utf8').split('\n');
