@@ -64,7 +64,7 @@ namespace inbox {
 }
 # Whoever moves in need not wait for a process to be made.
 service imap {
-  process_min_avail = 8
+  process_min_avail = 2
 }
 passdb {
   driver = lua
@@ -103,8 +103,6 @@ default_internal_user = ${runAs.user}
 default_internal_group = ${runAs.group}
 default_login_user = ${runAs.user}
 default_client_limit = 10000
-# The title of a session's process names its user.
-verbose_proctitle = yes
 default_process_limit = 500
 doveadm_api_key = ${DOVEADM_API_KEY}
 ${SERVICES}
@@ -154,10 +152,10 @@ service pop3-login {
 }
 service imap {
   extra_groups =
-  # One client a process, so that a kick hits one session; the process is used again.
-  client_limit = 1
-  service_count = 200
-  process_limit = 6000
+  # To start a process costs twice what a login costs; sessions are ended at the proxies (ADR 22).
+  client_limit = 20
+  service_count = 0
+  process_limit = 500
 }
 service pop3 {
   client_limit = 1

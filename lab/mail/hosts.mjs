@@ -90,6 +90,12 @@ export function mailFolderOf(stateDir) {
   return isReachable(inState) ? inState : join('/var/tmp', shortName(stateDir));
 }
 
+const proxyAddressesOf = (net) =>
+  hostsOf(net)
+    .filter(({ role }) => role === 'proxy')
+    .map(({ address }) => address)
+    .join(',');
+
 /** Forgets all mail and settings of the hosts. @param {string} stateDir */
 export function removeMailFolders(stateDir) {
   rmSync(mailFolderOf(stateDir), { recursive: true, force: true });
@@ -243,6 +249,7 @@ function clusterServicePart(host, files, { net, node }) {
     CLUSTER_SITE: host.site,
     CLUSTER_ADDRESS: host.address,
     HOST_ADDRESSES: hostAddressesOf(net),
+    PROXY_ADDRESSES: proxyAddressesOf(net),
     CASSANDRA_SERVERS: coreAddressOf(net),
     CASSANDRA_PORT: String(PORTS.cassandra),
     CASSANDRA_LOCAL_DC: 'datacenter1',

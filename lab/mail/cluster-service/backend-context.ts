@@ -1,5 +1,6 @@
 /** What the parts of a Backend's cluster service share. */
 import type { ClusterMapReader } from './cluster-map.ts';
+import type { SessionCutter } from './cut-sessions.ts';
 import type { DepartureGate } from './departure-gate.ts';
 import type { DoveadmClient } from './doveadm-client.ts';
 import type { BackendRow, Geodb } from './geodb.ts';
@@ -19,6 +20,7 @@ export interface BackendContext {
   /** The real doveadm beside us. */
   readonly doveadm: DoveadmClient;
   readonly sessions: SessionWatch;
+  readonly cutSessions: SessionCutter;
   readonly sweeper: MovedOffSweeper;
   readonly sleep: SleepWatch;
   /** Users whose move is under way, until it has ended: where to, or null where the home has to tell. */

@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { BackendContext } from './backend-context.ts';
 import { startClusterMap } from './cluster-map.ts';
+import { createSessionCutter } from './cut-sessions.ts';
 import { createDepartureGate } from './departure-gate.ts';
 import { createDoveadmClient } from './doveadm-client.ts';
 import { listenDoveadm } from './doveadm-server.ts';
@@ -56,8 +57,9 @@ function createContext(settings: Settings, log: Log) {
   const map = startClusterMap({ geodb, site, refreshMs: MAP_EVERY_MS, log });
   const doveadm = createDoveadmClient(settings.doveadm.upstream, settings.doveadm.apiKey);
   const sessions = createSessionWatch(doveadm);
+  const cutSessions = createSessionCutter(settings.proxyDoveadms, settings.doveadm.apiKey);
   const ownId = () => map.backendByHost(host)?.id ?? null;
-  const sweeper = startMovedOffSweeper({ geodb, doveadm, sessions, log, ownId });
+  const sweeper = startMovedOffSweeper({ geodb, cutSessions, sessions, log, ownId });
   const recentLogins = createRecentLogins(RECENT_LOGIN_MS);
   recentLogins.noteBlindness();
   const sleep = startSleepWatch((sleptMs) => {
@@ -70,7 +72,7 @@ function createContext(settings: Settings, log: Log) {
   const leaving: BackendContext['leaving'] = new Map();
   const departures = createDepartureGate();
   const context: BackendContext = {
-    ...{ host, geodb, map, doveadm, sessions, sweeper, sleep, leaving, recentLogins },
+    ...{ host, geodb, map, doveadm, sessions, cutSessions, sweeper, sleep, leaving, recentLogins },
     ...{ departures, homeChanges, metrics, log },
   };
   const recovery = createRecovery(context);

@@ -14,8 +14,6 @@ export interface HttpReply {
 export interface Session {
   readonly username: string;
   readonly service: string;
-  /** The process that serves it; null where doveadm does not say. */
-  readonly pid: number | null;
 }
 
 const TIMEOUT_MS = 10_000;
@@ -29,8 +27,13 @@ export interface DoveadmClient {
   readCommands(): Promise<HttpReply>;
   /** Sessions of everybody, or of one user: that is quick also where there are thousands. */
   who(username?: string): Promise<Session[]>;
-  /** Nobody to kick is fine. */
-  kick(username: string): Promise<void>;
+  /**
+   * Ends the processes that serve this user, and with them the sessions of whoever else they serve. Nobody to kick
+   * is fine.
+   */
+  kickByForce(username: string): Promise<void>;
+  /** Of a proxy: cuts the sessions of these users that run through it. Nobody to kick is fine. */
+  proxyKick(usernames: readonly string[]): Promise<void>;
 }
 
 /** A client of the doveadm HTTP at the endpoint. */
@@ -42,6 +45,12 @@ export function createDoveadmClient(endpoint: Endpoint, apiKey: string): Doveadm
     if (reply.status !== 200) throw new Error(`doveadm ${command}: HTTP ${reply.status}`);
     return parseReply(JSON.parse(reply.body));
   };
+  const runForNobody = async (command: string, parameters: Record<string, unknown>) => {
+    const reply = await run(command, parameters);
+    if (reply.kind === 'error' && reply.exitCode !== NOT_FOUND) {
+      throw new Error(`doveadm ${command}: ${reply.type} ${reply.exitCode}`);
+    }
+  };
   return {
     run,
     readCommands: () => call('GET'),
@@ -52,24 +61,14 @@ export function createDoveadmClient(endpoint: Endpoint, apiKey: string): Doveadm
       const sessions = reply.rows.map((row) => ({
         username: String(row['username']),
         service: String(row['service']),
-        pid: toPid(row['pid']),
       }));
       // A mask has wildcards.
       return sessions.filter((one) => username === undefined || one.username === username);
     },
-    async kick(username) {
-      const reply = await run('kick', { mask: [username] });
-      if (reply.kind === 'error' && reply.exitCode !== NOT_FOUND) {
-        throw new Error(`doveadm kick: ${reply.type} ${reply.exitCode}`);
-      }
-    },
+    kickByForce: (username) => runForNobody('kick', { mask: [username], force: true }),
+    proxyKick: (usernames) => runForNobody('proxyKick', { user: usernames }),
   };
 }
-
-const toPid = (value: unknown): number | null => {
-  const pid = Number(value);
-  return Number.isInteger(pid) && pid > 1 ? pid : null;
-};
 
 /** With several groups of rows, `who` puts them side by side: everything before the tag is rows. */
 function parseReply(reply: unknown): DoveadmReply {

@@ -195,7 +195,7 @@ async function passThrough(
   { context }: DoveadmServerParts,
 ): Promise<Element> {
   // Perhaps he lives elsewhere since a moment ago: his next logins here are looked at closely.
-  if (name === 'kick') for (const user of namesOf(parameters)) context.sweeper.watch(user);
+  if (name === 'kick') await endSessionsOf(namesOf(parameters), context);
   try {
     const reply = await context.doveadm.run(name, parameters);
     return reply.kind === 'rows'
@@ -205,6 +205,12 @@ async function passThrough(
     context.log.warn('doveadm beside us failed', { command: name, error: describeError(error) });
     return failure('exitCode', EXIT_TEMPORARY, tag);
   }
+}
+
+/** doveadm itself refuses where a process serves others as well, so it finds nobody any more. */
+async function endSessionsOf(users: readonly string[], context: BackendContext): Promise<void> {
+  for (const user of users) context.sweeper.watch(user);
+  await context.cutSessions(users);
 }
 
 const namesOf = ({ mask }: Readonly<Record<string, unknown>>): string[] =>

@@ -2,7 +2,6 @@
  * Users with sessions leave in small groups: mark the moves, end the sessions, write the new homes. Together,
  * since a request to the GeoDB for four costs little more than one for one.
  */
-import { setTimeout as pause } from 'node:timers/promises';
 import { readOwnBackend, type BackendContext } from './backend-context.ts';
 import { endSessions } from './end-sessions.ts';
 import type { BackendRow } from './geodb.ts';
@@ -16,9 +15,6 @@ import {
   type MoveResult,
 } from './move-order.ts';
 import { writeHomes, type Leaver } from './write-homes.ts';
-
-/** Whose session takes longer to end is written alone: the others' clients are waiting. */
-const TOGETHER_MS = 40;
 
 /** Never rejects. Logins that come meanwhile wait for the end. */
 export async function leaveTogether(
@@ -78,39 +74,49 @@ async function depart(
     return { username, targetId: order.target.id, token: order.moveId, micros };
   });
   await context.geodb.beginMoves(marks);
-  const free: Leaver[] = [];
-  const write = async (group: readonly Leaver[]): Promise<void> => {
-    for (const result of await writeHomes(group, order, context)) end(result);
-  };
-  let isLate = false;
-  const ending = leavers.map(async (leaver) => {
-    if (!(await isFree(leaver, { ownId: own.id, epoch }, context, end))) return;
-    if (isLate) await write([leaver]);
-    else free.push(leaver);
-  });
-  await Promise.race([Promise.all(ending), pause(TOGETHER_MS)]);
-  isLate = true;
-  await Promise.all([write(free), ...ending]);
+  const left = new Map(leavers.map((leaver) => [leaver.home.username, leaver]));
+  const writes: Promise<void>[] = [];
+  try {
+    // Those whose sessions take longer to end are written later: the others' clients are waiting.
+    for await (const gone of endSessions([...left.keys()], context)) {
+      const group = gone.flatMap((name) => left.get(name) ?? []);
+      for (const name of gone) left.delete(name);
+      writes.push(finish(group, { ownId: own.id, epoch, order }, context, end));
+    }
+    for (const { home, micros } of left.values()) {
+      await context.geodb.dropMove(home.username, micros + 1);
+      end(toResult(home.username, 'failed', 'sessions do not end'));
+    }
+  } finally {
+    await Promise.all(writes);
+  }
 }
 
-/** Without sessions, and still ours to move. */
-async function isFree(
-  { home: { username }, micros }: Leaver,
-  { ownId, epoch }: { readonly ownId: string; readonly epoch: number },
+/** They are without sessions; those who are still ours to move get their new home. Never rejects. */
+async function finish(
+  group: readonly Leaver[],
+  {
+    ownId,
+    epoch,
+    order,
+  }: { readonly ownId: string; readonly epoch: number; readonly order: MoveOrder },
   context: BackendContext,
   end: (result: MoveResult) => void,
-): Promise<boolean> {
-  try {
-    if (!(await endSessions(username, context))) {
-      await context.geodb.dropMove(username, micros + 1);
-      end(toResult(username, 'failed', 'sessions do not end'));
-      return false;
-    }
-    const hasSlept = epoch !== context.sleep.epoch;
-    if (!hasSlept || !(await isOvertaken(username, ownId, micros, context))) return true;
-    end(toResult(username, 'skipped', 'superseded'));
-  } catch (error) {
-    end(toResult(username, 'failed', describeError(error)));
-  }
-  return false;
+): Promise<void> {
+  const hasSlept = epoch !== context.sleep.epoch;
+  const own = await Promise.all(
+    group.map(async (leaver) => {
+      const { username } = leaver.home;
+      try {
+        if (!hasSlept || !(await isOvertaken(username, ownId, leaver.micros, context)))
+          return leaver;
+        end(toResult(username, 'skipped', 'superseded'));
+      } catch (error) {
+        end(toResult(username, 'failed', describeError(error)));
+      }
+      return null;
+    }),
+  );
+  const leavers = own.filter((leaver) => leaver !== null);
+  for (const result of await writeHomes(leavers, order, context)) end(result);
 }

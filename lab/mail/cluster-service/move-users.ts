@@ -171,5 +171,5 @@ async function endLateSessions(results: readonly MoveResult[], context: BackendC
   if (suspects.length === 0) return;
   const here = await context.sessions.read().catch(() => new Map<string, unknown>());
   const late = suspects.filter((user) => here.has(user));
-  await Promise.all(late.map((user) => context.doveadm.kick(user).catch(() => undefined)));
+  if (late.length > 0) await context.cutSessions(late);
 }

@@ -3,9 +3,10 @@
  * each move this looks again who is here, and ends the sessions of those who live elsewhere.
  */
 import type { Geodb } from './geodb.ts';
-import type { DoveadmClient } from './doveadm-client.ts';
+import type { SessionCutter } from './cut-sessions.ts';
 import { describeError, type Log } from './log.ts';
 import type { SessionWatch } from './session-watch.ts';
+import { inGroups } from './write-homes.ts';
 
 export interface MovedOffSweeper {
   /** Starts watching for a user whose home is elsewhere from now on. */
@@ -17,13 +18,14 @@ export interface MovedOffSweeper {
 
 export interface SweeperParts {
   readonly geodb: Geodb;
-  readonly doveadm: DoveadmClient;
+  readonly cutSessions: SessionCutter;
   readonly sessions: SessionWatch;
   readonly log: Log;
   /** id of this Backend; null until the GeoDB was read. */
   readonly ownId: () => string | null;
 }
 
+const HOMES_A_READ = 25;
 const SWEEP_EVERY_MS = 250;
 /** Where many sessions are listed, a look costs more than it finds: it takes a tenth of the time. */
 const REST_FACTOR = 9;
@@ -38,13 +40,18 @@ export function startMovedOffSweeper(parts: SweeperParts): MovedOffSweeper {
     const oldest = performance.now() - WATCH_MS;
     for (const [username, atMs] of movedOff) if (atMs < oldest) movedOff.delete(username);
     if (movedOff.size === 0) return;
-    const here = await parts.sessions.read();
-    for (const username of here.keys()) {
-      if (!movedOff.has(username)) continue;
-      const home = await parts.geodb.readHome(username);
-      if (home === null || home.backendId === parts.ownId()) movedOff.delete(username);
-      else await parts.doveadm.kick(username);
+    const sessions = await parts.sessions.read();
+    const here = [...sessions.keys()].filter((username) => movedOff.has(username));
+    const strangers: string[] = [];
+    for (const names of inGroups(here, HOMES_A_READ)) {
+      const homes = await parts.geodb.readHomes(names);
+      for (const name of names) {
+        const home = homes.get(name);
+        if (home === undefined || home.backendId === parts.ownId()) movedOff.delete(name);
+        else strangers.push(name);
+      }
     }
+    if (strangers.length > 0) await parts.cutSessions(strangers);
   };
   const tick = async () => {
     const beganAtMs = performance.now();

@@ -74,16 +74,16 @@ async function dropOwnMoves(context: BackendContext): Promise<number> {
 
 async function endForeignSessions(context: BackendContext): Promise<number> {
   const own = readOwnBackend(context);
-  let kicked = 0;
   const users = [...(await context.sessions.read()).keys()];
+  const foreigners: string[] = [];
   for (const names of inGroups(users, HOMES_A_READ)) {
     const homes = await context.geodb.readHomes(names);
     for (const { username, backendId } of homes.values()) {
-      if (backendId === own.id) continue;
-      await context.doveadm.kick(username);
-      context.sweeper.watch(username);
-      kicked += 1;
+      if (backendId !== own.id) foreigners.push(username);
     }
   }
-  return kicked;
+  // Whoever is not gone by then is found by the sweeper.
+  for (const username of foreigners) context.sweeper.watch(username);
+  if (foreigners.length > 0) await context.cutSessions(foreigners);
+  return foreigners.length;
 }

@@ -21,6 +21,8 @@ export interface Settings {
   };
   /** Lookups and metrics. */
   readonly http: Endpoint;
+  /** Where the doveadm of each proxy of the cluster answers: all sessions come through these. */
+  readonly proxyDoveadms: readonly Endpoint[];
   /** Where the cluster services of Backends answer. */
   readonly backendHttpPort: number;
   readonly doveadm: { readonly port: number; readonly apiKey: string; readonly upstream: Endpoint };
@@ -61,6 +63,9 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
       keyspace: read.text('CASSANDRA_GEODB_KEYSPACE', 'd8s_cluster'),
     },
     http: read.endpoint('HTTP_LISTEN', `${address}:7070`),
+    proxyDoveadms: read
+      .list('PROXY_ADDRESSES')
+      .map((proxy) => ({ address: proxy, port: doveadmPort })),
     backendHttpPort: read.port('BACKEND_HTTP_PORT', 9910),
     doveadm: {
       port: doveadmPort,
@@ -92,6 +97,7 @@ function createReader(environment: NodeJS.ProcessEnv, problems: string[]) {
     }
     return value;
   };
+  const list = (name: string) => (environment[name] ?? '').split(',').filter(Boolean);
   const port = (name: string, fallback: number) =>
     toPort(name, environment[name] ?? String(fallback), problems);
   const endpoint = (name: string, fallback: string): Endpoint => {
@@ -112,12 +118,12 @@ function createReader(environment: NodeJS.ProcessEnv, problems: string[]) {
     }
   };
   const pairs = (name: string) => {
-    const entries = (environment[name] ?? '').split(',').filter((entry) => entry !== '');
+    const entries = list(name);
     const bad = entries.filter((entry) => !/^[^=]+=[^=]+$/.test(entry));
     if (bad.length > 0) problems.push(`${name}: "${bad.join(',')}" is not name=address`);
     return new Map(entries.map((entry) => entry.split('=', 2) as [string, string]));
   };
-  return { text, optional, port, endpoint, choice, pattern, pairs };
+  return { text, optional, list, port, endpoint, choice, pattern, pairs };
 }
 
 function toPort(name: string, text: string, problems: string[]): number {

@@ -59,9 +59,9 @@ export const userCommands: readonly ClusterCommand[] = [
     name: 'clusterKick',
     parameters: { user: 'string' },
     required: ['user'],
-    async run({ user }, { doveadm, sweeper }) {
+    async run({ user }, { cutSessions, sweeper }) {
       sweeper.watch(String(user));
-      await doveadm.kick(String(user));
+      await cutSessions([String(user)]);
       return [];
     },
   },
