@@ -64,7 +64,7 @@ namespace inbox {
 }
 # Whoever moves in need not wait for a process to be made.
 service imap {
-  process_min_avail = 2
+  process_min_avail = 4
 }
 passdb {
   driver = lua
@@ -153,7 +153,7 @@ service pop3-login {
 service imap {
   extra_groups =
   # To start a process costs twice what a login costs; sessions are ended at the proxies (ADR 22).
-  client_limit = 20
+  client_limit = 50
   service_count = 0
   process_limit = 500
 }
@@ -164,6 +164,8 @@ service pop3 {
 }
 service lmtp {
   client_limit = 1
+  # Each delivery wakes all that wait for one: after a crowd they go soon.
+  idle_kill = 10s
   inet_listener lmtp {
     port = ${PORTS.lmtp}
   }

@@ -20,10 +20,10 @@ import {
 import { inGroups, writeHomes, WRITTEN_TOGETHER, type Leaver } from './write-homes.ts';
 
 /**
- * Of the users that an order allows at a time, this share may be without their sessions: of 100 that
- * is 8, which keeps a Backend busy, and lets the clients log in again about as fast as they are cut.
+ * Of the users that an order allows at a time, so many may be without their sessions: of 100 that is 20, which
+ * keeps a Backend busy, of 50 it is 5, and of 20 one: whoever asks for less speed wants clients to wait for nobody.
  */
-const DEPARTING_SHARE = 0.08;
+const departingOf = (maxParallel: number) => Math.max(1, Math.round(maxParallel ** 2 / 500));
 /** Users whose homes are read together. */
 const GROUP = 25;
 /** Of those who may leave at a time, so many groups: while one is being written, the other ends its sessions. */
@@ -78,7 +78,7 @@ async function moveGroup(
   order: MoveOrder,
   context: BackendContext,
 ): Promise<MoveResult[]> {
-  const width = Math.max(1, Math.round(order.maxParallel * DEPARTING_SHARE));
+  const width = departingOf(order.maxParallel);
   // Their logins wait from now on; who is here is asked a moment later.
   const facts = Promise.resolve().then(() => readFacts(names, context));
   const idle = facts.then((known) => moveIdle(names, known, order, context));

@@ -2,7 +2,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { ownGroup } from './cpu-watch.ts';
 import type { DirectorRing } from './director-ring.ts';
-import { endIdleProcesses } from './idle-processes.ts';
 import { runTrial, type TrialResult } from './measure-move.ts';
 import type { OurSide } from './our-side.ts';
 
@@ -15,7 +14,7 @@ export interface Row {
   run(index: number, runs: number): Promise<TrialResult>;
 }
 
-/** One lane that rests more than it works: two users are without sessions at a time, instead of eight. */
+/** One lane that rests a fifth of the time: one user is without sessions at a time, instead of 20. */
 export const PACED_PERCENT = 20;
 const SECOND_SHARE = 0.05;
 const LIVE_DEADLINE_MS = 90_000;
@@ -32,15 +31,7 @@ const groupsOf = (ours: OurSide, ring: DirectorRing): ReadonlyMap<number, string
   new Map([...ours.groups(), ...ring.groups(), [ownGroup(), 'bench']]);
 
 export function makeRows(ours: OurSide, ring: DirectorRing): readonly Row[] {
-  const backends = [...ours.cluster.backends, ...ring.cluster.backends];
-  return [...directorRows(ours, ring), ...ourRows(ours, ring)].toSorted(byOrder).map((row) => ({
-    ...row,
-    async run(index, runs) {
-      // What the clients of the former row left behind would end in the middle of this one.
-      await endIdleProcesses(backends);
-      return row.run(index, runs);
-    },
-  }));
+  return [...directorRows(ours, ring), ...ourRows(ours, ring)].toSorted(byOrder);
 }
 
 /** Theirs and ours in turn, so that noise of the machine hits both. */
