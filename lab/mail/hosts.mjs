@@ -17,18 +17,24 @@ import {
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { userInfo } from 'node:os';
-import { PORTS, coreAddressOf, hostAddressesOf, sitesOf } from '../parts/addresses.mjs';
+import {
+  PORTS,
+  coreAddressOf,
+  hostAddressesOf,
+  proxyAddressesOf,
+  sitesOf,
+} from '../parts/addresses.mjs';
 import { DOVEADM_API_KEY, USER_PASSWORD, backendConfig, proxyConfig } from './dovecot-config.mjs';
+import { runAsOf } from './run-as.mjs';
 
 export { addressesOf, parseNet, PORTS } from '../parts/addresses.mjs';
 export { controllerEnvironment } from '../parts/controller.mjs';
 export { ROOT_DIR, STATE_DIR } from '../parts/folders.mjs';
 export { findProductNode } from '../parts/run-command.mjs';
 export { readRunningLab } from '../parts/state-lock.mjs';
+export { runAsOf };
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-const NOBODY = Object.freeze({ uid: 65534, gid: 65534, user: 'nobody', group: 'nogroup' });
 /** UNIX socket paths end at 107 bytes, and Dovecot's own names need up to 25 of them. */
 const LONGEST_BASE_DIR = 75;
 /** Whoever matches and has no home yet gets one at the first login. */
@@ -90,12 +96,6 @@ export function mailFolderOf(stateDir) {
   return isReachable(inState) ? inState : join('/var/tmp', shortName(stateDir));
 }
 
-const proxyAddressesOf = (net) =>
-  hostsOf(net)
-    .filter(({ role }) => role === 'proxy')
-    .map(({ address }) => address)
-    .join(',');
-
 /** Forgets all mail and settings of the hosts. @param {string} stateDir */
 export function removeMailFolders(stateDir) {
   rmSync(mailFolderOf(stateDir), { recursive: true, force: true });
@@ -104,19 +104,6 @@ export function removeMailFolders(stateDir) {
 
 /** @param {string} stateDir @param {string} host @returns {string} the folder of one host */
 export const hostFolderOf = (stateDir, host) => join(mailFolderOf(stateDir), host);
-
-/** Who Dovecot runs as. @returns {{ uid: number, gid: number, user: string, group: string }} */
-export function runAsOf() {
-  const { uid, gid, username } = userInfo();
-  return uid === 0 ? NOBODY : { uid, gid, user: username, group: groupNameOf(gid) };
-}
-
-function groupNameOf(gid) {
-  const line = readFileSync('/etc/group', 'utf8')
-    .split('\n')
-    .find((text) => text.split(':')[2] === String(gid));
-  return line?.split(':')[0] ?? String(gid);
-}
 
 function isReachable(folder) {
   if (process.getuid?.() !== 0) return true;

@@ -31,3 +31,5 @@ export function sitesOf(net: number): LabSite[];
 export function addressesOf(net: number): Lab['addresses'];
 /** HOST_ADDRESSES: name=address of every mail host. */
 export function hostAddressesOf(net: number): string;
+/** PROXY_ADDRESSES: of every proxy of the cluster. */
+export function proxyAddressesOf(net: number): string;

@@ -99,3 +99,9 @@ export function hostAddressesOf(net) {
     .map((host) => `${host.name}=${host.address}`)
     .join(',');
 }
+
+/** @param {number} net @returns {string} PROXY_ADDRESSES: of every proxy of the cluster */
+export const proxyAddressesOf = (net) =>
+  sitesOf(net)
+    .flatMap(({ proxies }) => proxies.map(({ address }) => address))
+    .join(',');

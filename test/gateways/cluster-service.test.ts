@@ -170,8 +170,8 @@ describe('clusterUserBatchMove', () => {
       await logIn(user);
       dovecot.stubborn.add(user);
     }
-    // 8 in a hundred
-    const moving = moveUsers({ user: users, destHost: 'mail2', maxParallel: 25 });
+    // 20 of a hundred, two of 32
+    const moving = moveUsers({ user: users, destHost: 'mail2', maxParallel: 32 });
     await eventually('the first ones are cut', () => new Set(dovecot.kicked).size === 2);
     const marked = await Promise.all(users.map(async (user) => (await readUser(user))?.moving));
     expect(marked.filter((mark) => mark !== null)).toHaveLength(2);
