@@ -1,5 +1,5 @@
 /** A cluster service of each role on addresses of its own, before the real Cassandra. */
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,28 +22,37 @@ const silentLog: Log = { info: () => undefined, warn: () => undefined, error: ()
 export const backendAddress = () => `127.${testNet()}.9.61`;
 export const proxyAddress = () => `127.${testNet()}.9.62`;
 export const geodbAddress = () => `127.${testNet()}.9.63`;
+/** A proxy of which only the doveadm is played: it cuts sessions of the fake Dovecot. */
+const cuttingAddress = () => `127.${testNet()}.9.64`;
 
 export interface FakeDovecot {
-  /** Users with sessions; a kick ends them, unless the user is in `stubborn`. */
+  /** Users with sessions; a cut at the proxy or a kick ends them, unless the user is in `stubborn`. */
   readonly sessions: Set<string>;
   readonly stubborn: Set<string>;
   readonly kicked: string[];
   close(): void;
 }
 
-/** Answers who and kick as the real doveadm does. */
+/** Answers who, kick and, as the proxy before it, proxyKick as the real doveadm does. */
 export async function startFakeDovecot(): Promise<FakeDovecot> {
   const sessions = new Set<string>();
   const stubborn = new Set<string>();
   const kicked: string[] = [];
-  const run = (command: string, { mask }: { mask?: string[] }) => {
+  const run = (command: string, { mask, user: homes }: { mask?: string[]; user?: string[] }) => {
     if (command === 'who') return [...sessions].map((username) => ({ username, service: 'imap' }));
-    const user = mask?.[0] ?? '';
-    kicked.push(user);
-    if (!stubborn.has(user)) sessions.delete(user);
-    return [{ result: user }];
+    const users = mask ?? (homes ?? []).map((home) => home.replace(/ mail1$/, ''));
+    for (const user of users) {
+      kicked.push(user);
+      if (!stubborn.has(user)) sessions.delete(user);
+    }
+    return [{ result: users[0] }];
   };
-  const server: Server = createServer((request, response) => {
+  const listen = async (address: string, port: number): Promise<Server> => {
+    const server = createServer(answer);
+    await new Promise<void>((resolve) => server.listen(port, address, resolve));
+    return server;
+  };
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
     let body = '';
     request.on('data', (text: Buffer) => (body += text.toString()));
     request.on('end', () => {
@@ -51,9 +60,12 @@ export async function startFakeDovecot(): Promise<FakeDovecot> {
       const [[command, parameters, tag]] = JSON.parse(body) as [[string, object, string]];
       response.end(JSON.stringify([['doveadmResponse', run(command, parameters), tag]]));
     });
-  });
-  await new Promise<void>((resolve) => server.listen(DOVECOT_PORT, backendAddress(), resolve));
-  const close = () => void server.close();
+  };
+  const servers = await Promise.all([
+    listen(backendAddress(), DOVECOT_PORT),
+    listen(cuttingAddress(), DOVEADM_PORT),
+  ]);
+  const close = () => servers.forEach((server) => server.close());
   return { sessions, stubborn, kicked, close };
 }
 
@@ -89,6 +101,7 @@ export async function startService(
     CLUSTER_SITE: 'north',
     CLUSTER_ADDRESS: address,
     HOST_ADDRESSES: `mail1=${backendAddress()},mail2=127.0.0.2,mail3=127.0.0.3,proxy2=127.0.0.9`,
+    PROXY_ADDRESSES: cuttingAddress(),
     CASSANDRA_SERVERS: cassandra,
     CASSANDRA_GEODB_KEYSPACE: keyspace,
     HTTP_LISTEN: `${address}:${HTTP_PORT}`,

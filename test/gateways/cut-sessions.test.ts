@@ -29,14 +29,23 @@ async function startProxy(answer: unknown) {
   return { address: '127.0.0.1', port: (server.address() as AddressInfo).port, asked };
 }
 
+const OPTIONS = { host: 'mail1', apiKey: 'key' };
 const DONE = ['doveadmResponse', [{ count: '2' }], 't'];
 const NOBODY = ['error', { type: 'exitCode', exitCode: 68 }, 't'];
 
 it('asks every proxy for all of them at once', async () => {
   const proxies = await Promise.all([startProxy(DONE), startProxy(NOBODY)]);
-  await createSessionCutter(proxies, 'key')(['a', 'b']);
-  const command = [['proxyKick', { user: ['a', 'b'] }, 't']];
+  expect(await createSessionCutter(proxies, OPTIONS)(['a', 'b'])).toBe(true);
+  const command = [['proxyKick', { passdbField: 'user_home', user: ['a mail1', 'b mail1'] }, 't']];
   expect(proxies.map(({ asked }) => asked)).toEqual([[command], [command]]);
+});
+
+it('asks a proxy that is busy once for all who came meanwhile', async () => {
+  const proxy = await startProxy(DONE);
+  const cut = createSessionCutter([proxy], OPTIONS);
+  await Promise.all([cut(['a']), cut(['b']), cut(['c', 'd'])]);
+  const users = proxy.asked.map((body) => (body as [[string, { user: string[] }]])[0][1].user);
+  expect(users).toEqual([['a mail1'], ['b mail1', 'c mail1', 'd mail1']]);
 });
 
 it('goes on when a proxy is dead, refuses, or is frozen', async () => {
@@ -47,8 +56,9 @@ it('goes on when a proxy is dead, refuses, or is frozen', async () => {
     startProxy(DONE),
   ]);
   servers.pop()?.close();
-  const proxies = [frozen, refusing, dead, well];
-  await createSessionCutter(proxies, 'key')(['a']);
-  expect(well.asked).toHaveLength(1);
+  const proxies = [refusing, dead, well];
+  expect(await createSessionCutter(proxies, OPTIONS)(['a'])).toBe(true);
+  expect(await createSessionCutter([...proxies, frozen], OPTIONS)(['a'])).toBe(false);
+  expect(well.asked).toHaveLength(2);
   expect(frozen.asked).toHaveLength(1);
 });

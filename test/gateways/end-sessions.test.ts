@@ -1,7 +1,7 @@
 /** Sessions are cut at the proxies, a group at a time; only those that no proxy ends are left to `kick` by force. */
 import { expect, it } from 'vitest';
 import type { BackendContext } from '../../lab/mail/cluster-service/backend-context.ts';
-import { endSessions } from '../../lab/mail/cluster-service/end-sessions.ts';
+import { endSessions, kickUser } from '../../lab/mail/cluster-service/end-sessions.ts';
 import { createRecentLogins } from '../../lab/mail/cluster-service/recent-logins.ts';
 import { createSessionWatch } from '../../lab/mail/cluster-service/session-watch.ts';
 
@@ -9,11 +9,12 @@ interface PlayedOptions {
   /** Users with sessions; each look asks anew. */
   readonly list: () => readonly string[];
   readonly onCut?: (usernames: readonly string[]) => void;
+  readonly isProxyFrozen?: boolean;
   readonly onKick?: (username: string) => void;
 }
 
 /** A Dovecot behind proxies. */
-function played({ list, onCut, onKick }: PlayedOptions) {
+function played({ list, onCut, onKick, isProxyFrozen = false }: PlayedOptions) {
   const cuts: (readonly string[])[] = [];
   const kicked: string[] = [];
   const recentLogins = createRecentLogins(1_000);
@@ -28,10 +29,10 @@ function played({ list, onCut, onKick }: PlayedOptions) {
     cutSessions: (usernames: readonly string[]) => {
       cuts.push(usernames);
       onCut?.(usernames);
-      return Promise.resolve();
+      return Promise.resolve(!isProxyFrozen);
     },
     doveadm: {
-      kickByForce: (username: string) => {
+      kickProcesses: (username: string) => {
         kicked.push(username);
         onKick?.(username);
         return Promise.resolve();
@@ -96,11 +97,24 @@ it('does not name whose sessions never end', async () => {
   expect(await groupsOf(['forever', 'idle'], dovecot.context)).toEqual([['idle']]);
 }, 15_000);
 
-it('looks again at whoever was let in a moment ago: that session may not be listed yet', async () => {
-  const lists = [['a'], ['a'], []];
+it('ends the process at once where a proxy is frozen', async () => {
+  const here = new Set(['stuck', 'a']);
+  const dovecot = played({
+    list: () => [...here],
+    onCut: () => here.delete('a'),
+    onKick: () => here.clear(),
+    isProxyFrozen: true,
+  });
+  expect(await groupsOf(['stuck', 'a'], dovecot.context)).toEqual([['a'], ['stuck']]);
+  expect(dovecot.cuts).toEqual([['stuck', 'a']]);
+  expect(dovecot.kicked).toEqual(['stuck']);
+});
+
+it('cuts whoever was let in a moment ago, though he may not be listed yet', async () => {
+  const lists = [[], ['a'], []];
   const dovecot = played({ list: () => lists.shift() ?? [] });
   dovecot.recentLogins.note('a');
-  expect(await groupsOf(['a'], dovecot.context)).toEqual([['a']]);
+  expect(await groupsOf(['a', 'idle'], dovecot.context)).toEqual([['idle'], ['a']]);
   expect(dovecot.cuts).toEqual([['a'], ['a']]);
   expect(lists).toEqual([]);
 });
@@ -120,4 +134,16 @@ it('takes everybody for a recent login who may have come while it was not asked'
   dovecot.recentLogins.noteBlindness();
   expect(await groupsOf(['a'], dovecot.context)).toEqual([['a']]);
   expect(dovecot.cuts).toEqual([['a']]);
+});
+
+it('kicks once: who comes back is left alone, and nobody else is hit', async () => {
+  const lists = [['a'], ['a'], ['a'], ['a']];
+  const dovecot = played({ list: () => lists.shift() ?? [] });
+  dovecot.recentLogins.note('a');
+  expect(await kickUser('a', dovecot.context)).toBe(true);
+  expect(dovecot.kicked).toEqual([]);
+  expect(await kickUser('nobody', dovecot.context)).toBe(false);
+  const hanging = played({ list: () => ['b'] });
+  expect(await kickUser('b', hanging.context)).toBe(true);
+  expect(hanging.kicked).toEqual(['b']);
 });

@@ -19,7 +19,7 @@ import { createRecentLogins } from './recent-logins.ts';
 import { createSessionWatch } from './session-watch.ts';
 import type { Settings } from './settings.ts';
 import { startSleepWatch } from './sleep-watch.ts';
-import { RECENT_LOGIN_MS } from './end-sessions.ts';
+import { endStrangers, RECENT_LOGIN_MS } from './end-sessions.ts';
 import { createElsewhereFinder, type ElsewhereFinder } from './where.ts';
 
 /** Only names are taken from it here: commands read again. */
@@ -57,9 +57,13 @@ function createContext(settings: Settings, log: Log) {
   const map = startClusterMap({ geodb, site, refreshMs: MAP_EVERY_MS, log });
   const doveadm = createDoveadmClient(settings.doveadm.upstream, settings.doveadm.apiKey);
   const sessions = createSessionWatch(doveadm);
-  const cutSessions = createSessionCutter(settings.proxyDoveadms, settings.doveadm.apiKey);
+  const { apiKey } = settings.doveadm;
+  const cutSessions = createSessionCutter(settings.proxyDoveadms, { host, apiKey });
   const ownId = () => map.backendByHost(host)?.id ?? null;
-  const sweeper = startMovedOffSweeper({ geodb, cutSessions, sessions, log, ownId });
+  const sweeper = startMovedOffSweeper({
+    ...{ geodb, sessions, log, ownId },
+    endStrangers: (usernames) => endStrangers(usernames, context),
+  });
   const recentLogins = createRecentLogins(RECENT_LOGIN_MS);
   recentLogins.noteBlindness();
   const sleep = startSleepWatch((sleptMs) => {

@@ -25,15 +25,18 @@ export interface DoveadmClient {
   run(command: string, parameters: Record<string, unknown>): Promise<DoveadmReply>;
   /** The command list, as the server sends it. */
   readCommands(): Promise<HttpReply>;
-  /** Sessions of everybody, or of one user: that is quick also where there are thousands. */
-  who(username?: string): Promise<Session[]>;
+  /** Sessions of everybody. */
+  who(): Promise<Session[]>;
   /**
-   * Ends the processes that serve this user, and with them the sessions of whoever else they serve. Nobody to kick
-   * is fine.
+   * Ends the processes that serve this user, and with them the sessions of whoever else they serve: over HTTP
+   * doveadm's `kick` is always by force. Nobody to kick is fine.
    */
-  kickByForce(username: string): Promise<void>;
-  /** Of a proxy: cuts the sessions of these users that run through it. Nobody to kick is fine. */
-  proxyKick(usernames: readonly string[]): Promise<void>;
+  kickProcesses(username: string): Promise<void>;
+  /**
+   * Of a proxy: cuts the sessions that it sent on for these users to these Backends, as the field `user_home` of its
+   * lookups has it. Nobody to kick is fine.
+   */
+  proxyKick(homes: readonly string[]): Promise<void>;
 }
 
 /** A client of the doveadm HTTP at the endpoint. */
@@ -54,19 +57,16 @@ export function createDoveadmClient(endpoint: Endpoint, apiKey: string): Doveadm
   return {
     run,
     readCommands: () => call('GET'),
-    async who(username) {
-      const mask = username === undefined ? {} : { mask: [username] };
-      const reply = await run('who', { separateConnections: true, ...mask });
+    async who() {
+      const reply = await run('who', { separateConnections: true });
       if (reply.kind === 'error') throw new Error(`doveadm who: ${reply.type}`);
-      const sessions = reply.rows.map((row) => ({
+      return reply.rows.map((row) => ({
         username: String(row['username']),
         service: String(row['service']),
       }));
-      // A mask has wildcards.
-      return sessions.filter((one) => username === undefined || one.username === username);
     },
-    kickByForce: (username) => runForNobody('kick', { mask: [username], force: true }),
-    proxyKick: (usernames) => runForNobody('proxyKick', { user: usernames }),
+    kickProcesses: (username) => runForNobody('kick', { mask: [username] }),
+    proxyKick: (homes) => runForNobody('proxyKick', { passdbField: 'user_home', user: homes }),
   };
 }
 

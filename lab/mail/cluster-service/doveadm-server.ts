@@ -16,6 +16,7 @@ import {
   type ClusterCommand,
 } from './cluster-command.ts';
 import { BadRequestError, parseDoveadmRequest, type DoveadmCommand } from './doveadm-request.ts';
+import { kickUser } from './end-sessions.ts';
 import { describeError } from './log.ts';
 import type { Settings } from './settings.ts';
 
@@ -194,9 +195,14 @@ async function passThrough(
   tag: string,
   { context }: DoveadmServerParts,
 ): Promise<Element> {
-  // Perhaps he lives elsewhere since a moment ago: his next logins here are looked at closely.
-  if (name === 'kick') await endSessionsOf(namesOf(parameters), context);
   try {
+    const kicked = name === 'kick' ? userOf(parameters) : null;
+    if (kicked !== null) {
+      // Perhaps he lives elsewhere since a moment ago: his next logins here are looked at closely.
+      context.sweeper.watch(kicked);
+      // doveadm itself would end whole processes. Of nobody it says so.
+      if (await kickUser(kicked, context)) return ['doveadmResponse', [{ result: kicked }], tag];
+    }
     const reply = await context.doveadm.run(name, parameters);
     return reply.kind === 'rows'
       ? ['doveadmResponse', reply.rows, tag]
@@ -207,14 +213,12 @@ async function passThrough(
   }
 }
 
-/** doveadm itself refuses where a process serves others as well, so it finds nobody any more. */
-async function endSessionsOf(users: readonly string[], context: BackendContext): Promise<void> {
-  for (const user of users) context.sweeper.watch(user);
-  await context.cutSessions(users);
+/** null: not one user by name, but several, or wildcards, or an address. */
+function userOf({ mask }: Readonly<Record<string, unknown>>): string | null {
+  const [name, ...others] = [mask].flat();
+  const isName = typeof name === 'string' && others.length === 0 && !/[*?/]|^[\d.:]*$/.test(name);
+  return isName ? name : null;
 }
-
-const namesOf = ({ mask }: Readonly<Record<string, unknown>>): string[] =>
-  [mask].flat().filter((name) => typeof name === 'string');
 
 /** Dovecot closes the connection after each answer. */
 function send(response: ServerResponse, status: number, body: string, type = TEXT_TYPE) {

@@ -83,10 +83,16 @@ async function depart(
       for (const name of gone) left.delete(name);
       writes.push(finish(group, { ownId: own.id, epoch, order }, context, end));
     }
-    for (const { home, micros } of left.values()) {
-      await context.geodb.dropMove(home.username, micros + 1);
-      end(toResult(home.username, 'failed', 'sessions do not end'));
-    }
+    const stay = async ({ home: { username }, micros }: Leaver): Promise<void> => {
+      await context.geodb.dropMove(username, micros + 1);
+      end(toResult(username, 'failed', 'sessions do not end'));
+    };
+    const staying = [...left.values()].map((leaver) =>
+      stay(leaver).catch((error: unknown) =>
+        end(toResult(leaver.home.username, 'failed', describeError(error))),
+      ),
+    );
+    await Promise.all(staying);
   } finally {
     await Promise.all(writes);
   }

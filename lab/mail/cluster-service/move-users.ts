@@ -6,7 +6,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { readOwnBackend, type BackendContext } from './backend-context.ts';
 import type { Home } from './geodb.ts';
-import { LIST_AGE_MS } from './end-sessions.ts';
+import { endStrangers, LIST_AGE_MS } from './end-sessions.ts';
 import { leaveTogether } from './leave-together.ts';
 import { describeError } from './log.ts';
 import {
@@ -23,7 +23,8 @@ import { inGroups, writeHomes, WRITTEN_TOGETHER, type Leaver } from './write-hom
  * Of the users that an order allows at a time, so many may be without their sessions: of 100 that is 20, which
  * keeps a Backend busy, of 50 it is 5, and of 20 one: whoever asks for less speed wants clients to wait for nobody.
  */
-const departingOf = (maxParallel: number) => Math.max(1, Math.round(maxParallel ** 2 / 500));
+const departingOf = (maxParallel: number) =>
+  Math.max(1, Math.round(Math.min(maxParallel / 5, maxParallel ** 2 / 500)));
 /** Users whose homes are read together. */
 const GROUP = 25;
 /** Of those who may leave at a time, so many groups: while one is being written, the other ends its sessions. */
@@ -171,5 +172,6 @@ async function endLateSessions(results: readonly MoveResult[], context: BackendC
   if (suspects.length === 0) return;
   const here = await context.sessions.read().catch(() => new Map<string, unknown>());
   const late = suspects.filter((user) => here.has(user));
-  if (late.length > 0) await context.cutSessions(late);
+  // Who is not gone by then is for the sweeper.
+  if (late.length > 0) await endStrangers(late, context).catch(() => undefined);
 }

@@ -3,7 +3,6 @@
  * each move this looks again who is here, and ends the sessions of those who live elsewhere.
  */
 import type { Geodb } from './geodb.ts';
-import type { SessionCutter } from './cut-sessions.ts';
 import { describeError, type Log } from './log.ts';
 import type { SessionWatch } from './session-watch.ts';
 import { inGroups } from './write-homes.ts';
@@ -18,7 +17,7 @@ export interface MovedOffSweeper {
 
 export interface SweeperParts {
   readonly geodb: Geodb;
-  readonly cutSessions: SessionCutter;
+  readonly endStrangers: (usernames: readonly string[]) => Promise<void>;
   readonly sessions: SessionWatch;
   readonly log: Log;
   /** id of this Backend; null until the GeoDB was read. */
@@ -51,7 +50,7 @@ export function startMovedOffSweeper(parts: SweeperParts): MovedOffSweeper {
         else strangers.push(name);
       }
     }
-    if (strangers.length > 0) await parts.cutSessions(strangers);
+    if (strangers.length > 0) await parts.endStrangers(strangers);
   };
   const tick = async () => {
     const beganAtMs = performance.now();

@@ -14,7 +14,7 @@ export interface ProcessUsage {
 const TICKS_PER_SECOND = 100;
 const PAGE_BYTES = 4096;
 /**
- * Read at once: a Dovecot has a process for each session, and a promise for each file would cost a busy
+ * Read at once: a Dovecot has a process for some of its sessions each, and a promise for each file would cost a busy
  * Backend a quarter of a core. Between two of these others get their turn.
  */
 const READ_TOGETHER = 32;

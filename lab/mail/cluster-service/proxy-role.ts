@@ -132,7 +132,7 @@ function sessionEnder({ hostAddresses, doveadm }: Settings, log: Log) {
   return (host: string, username: string) => {
     const endpoint = { address: hostAddresses.get(host) ?? host, port: doveadm.port };
     createDoveadmClient(endpoint, doveadm.apiKey)
-      .run('clusterKick', { user: username })
+      .kickProcesses(username)
       .catch((error: unknown) => log.warn('kick failed', { host, error: describeError(error) }));
   };
 }

@@ -4,6 +4,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { readOwnBackend, type BackendContext } from './backend-context.ts';
+import { endStrangers } from './end-sessions.ts';
 import { describeError } from './log.ts';
 import { inGroups } from './write-homes.ts';
 
@@ -82,8 +83,10 @@ async function endForeignSessions(context: BackendContext): Promise<number> {
       if (backendId !== own.id) foreigners.push(username);
     }
   }
-  // Whoever is not gone by then is found by the sweeper.
-  for (const username of foreigners) context.sweeper.watch(username);
-  if (foreigners.length > 0) await context.cutSessions(foreigners);
-  return foreigners.length;
+  // Reading homes takes time: who left meanwhile as he should is no foreigner.
+  const now = foreigners.length === 0 ? new Map() : await context.sessions.read();
+  const here = foreigners.filter((username) => now.has(username));
+  for (const username of here) context.sweeper.watch(username);
+  if (here.length > 0) await endStrangers(here, context);
+  return here.length;
 }

@@ -21,7 +21,7 @@ export interface Settings {
   };
   /** Lookups and metrics. */
   readonly http: Endpoint;
-  /** Where the doveadm of each proxy of the cluster answers: all sessions come through these. */
+  /** Where the doveadm of each proxy of the cluster answers; a Backend has sessions cut there. */
   readonly proxyDoveadms: readonly Endpoint[];
   /** Where the cluster services of Backends answer. */
   readonly backendHttpPort: number;
@@ -83,6 +83,9 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     faultFile: read.optional('FAULT_FILE'),
     oddityFile: read.optional('ODDITY_FILE'),
   };
+  if (settings.role === 'backend' && settings.proxyDoveadms.length === 0) {
+    problems.push('PROXY_ADDRESSES must be set for a Backend');
+  }
   if (problems.length > 0) throw new SettingsError(problems.join('\n'));
   return settings;
 }

@@ -7,6 +7,7 @@ import {
   type ClusterCommand,
   type Parameters,
 } from './cluster-command.ts';
+import { kickUser } from './end-sessions.ts';
 import { moveUsers } from './move-users.ts';
 
 const DEFAULT_PARALLEL = 20;
@@ -59,9 +60,9 @@ export const userCommands: readonly ClusterCommand[] = [
     name: 'clusterKick',
     parameters: { user: 'string' },
     required: ['user'],
-    async run({ user }, { cutSessions, sweeper }) {
-      sweeper.watch(String(user));
-      await cutSessions([String(user)]);
+    async run({ user }, context) {
+      context.sweeper.watch(String(user));
+      await kickUser(String(user), context);
       return [];
     },
   },

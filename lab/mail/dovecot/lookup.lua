@@ -50,6 +50,8 @@ local function place(req, password)
     pass = password,
     -- Tells the Backend how fresh this answer is.
     forward_asked = asked,
+    -- By this the Backend has the sessions cut that came to it, and no others of the user.
+    user_home = req.user .. " " .. host,
   }
   if req.service == "lmtp" then
     fields.proxy_timeout = lmtp_timeout_secs
