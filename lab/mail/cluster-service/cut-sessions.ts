@@ -12,8 +12,11 @@ import type { Endpoint } from './settings.ts';
  */
 export type SessionCutter = (usernames: readonly string[]) => Promise<boolean>;
 
-/** Longer than a proxy with a thousand sessions takes, shorter than clients want to wait for one that is frozen. */
-const PATIENCE_MS = 250;
+/**
+ * Longer than a proxy takes on a machine that is busy all the time: whoever takes one for frozen ends the sessions of
+ * others. Shorter than a proxy's lookup waits for the end of a move (1.5 s).
+ */
+const PATIENCE_MS = 1_000;
 
 /**
  * @param proxies where the doveadm of each proxy of the cluster answers
