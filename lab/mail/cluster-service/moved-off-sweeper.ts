@@ -4,8 +4,8 @@
  */
 import type { Geodb } from './geodb.ts';
 import { describeError, type Log } from './log.ts';
+import { readManyHomes } from './read-homes.ts';
 import type { SessionWatch } from './session-watch.ts';
-import { inGroups } from './write-homes.ts';
 
 export interface MovedOffSweeper {
   /** Starts watching for a user whose home is elsewhere from now on. */
@@ -24,7 +24,6 @@ export interface SweeperParts {
   readonly ownId: () => string | null;
 }
 
-const HOMES_A_READ = 25;
 const SWEEP_EVERY_MS = 250;
 /** Where many sessions are listed, a look costs more than it finds: it takes a tenth of the time. */
 const REST_FACTOR = 9;
@@ -42,13 +41,11 @@ export function startMovedOffSweeper(parts: SweeperParts): MovedOffSweeper {
     const sessions = await parts.sessions.read();
     const here = [...sessions.keys()].filter((username) => movedOff.has(username));
     const strangers: string[] = [];
-    for (const names of inGroups(here, HOMES_A_READ)) {
-      const homes = await parts.geodb.readHomes(names);
-      for (const name of names) {
-        const home = homes.get(name);
-        if (home === undefined || home.backendId === parts.ownId()) movedOff.delete(name);
-        else strangers.push(name);
-      }
+    const homes = await readManyHomes(here, parts.geodb);
+    for (const name of here) {
+      const home = homes.get(name);
+      if (home === undefined || home.backendId === parts.ownId()) movedOff.delete(name);
+      else strangers.push(name);
     }
     if (strangers.length > 0) await parts.endStrangers(strangers);
   };

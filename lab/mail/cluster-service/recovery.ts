@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { readOwnBackend, type BackendContext } from './backend-context.ts';
 import { endStrangers } from './end-sessions.ts';
 import { describeError } from './log.ts';
-import { inGroups } from './write-homes.ts';
+import { readManyHomes } from './read-homes.ts';
 
 export interface Recovery {
   /** Settles when the last recovery asked for is done. */
@@ -18,7 +18,6 @@ export interface Recovery {
 
 const RETRY_MS = 500;
 const LOOK_FOR_FOREIGNERS_EVERY_MS = 30_000;
-const HOMES_A_READ = 25;
 
 /**
  * Retries until the GeoDB and doveadm answer. Foreigners are also looked for now and then: a login
@@ -76,13 +75,10 @@ async function dropOwnMoves(context: BackendContext): Promise<number> {
 async function endForeignSessions(context: BackendContext): Promise<number> {
   const own = readOwnBackend(context);
   const users = [...(await context.sessions.read()).keys()];
-  const foreigners: string[] = [];
-  for (const names of inGroups(users, HOMES_A_READ)) {
-    const homes = await context.geodb.readHomes(names);
-    for (const { username, backendId } of homes.values()) {
-      if (backendId !== own.id) foreigners.push(username);
-    }
-  }
+  const homes = await readManyHomes(users, context.geodb);
+  const foreigners = [...homes.values()]
+    .filter(({ backendId }) => backendId !== own.id)
+    .map(({ username }) => username);
   // Reading homes takes time: who left meanwhile as he should is no foreigner.
   const now = foreigners.length === 0 ? new Map() : await context.sessions.read();
   const here = foreigners.filter((username) => now.has(username));
