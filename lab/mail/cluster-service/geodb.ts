@@ -4,6 +4,7 @@
  * that of two writers the one with the newer plan wins, however late the other one arrives.
  */
 import type cassandra from 'cassandra-driver';
+import { createJointAsker } from './ask-together.ts';
 import { createGeodbClient } from './geodb-client.ts';
 import {
   textOf,
@@ -111,19 +112,22 @@ export interface HomeEnd {
 
 function homeQueries(run: Run, keyspace: string) {
   const users = `${keyspace}.users`;
+  const readOne = async (username: string): Promise<Home | null> => {
+    const query = `SELECT ${HOME_COLUMNS} FROM ${users} WHERE username = ?`;
+    const { rows } = await run(query, [username]);
+    return rows[0] === undefined ? null : toHome(rows[0]);
+  };
+  const readHomes = async (usernames: readonly string[]): Promise<Map<string, Home>> => {
+    const query = `SELECT ${HOME_COLUMNS} FROM ${users} WHERE username IN ?`;
+    const { rows } = await run(query, [[...usernames]]);
+    const homes = rows.map(toHome).filter((home) => home !== null);
+    return new Map(homes.map((home) => [home.username, home]));
+  };
   return {
-    async readHome(username: string): Promise<Home | null> {
-      const query = `SELECT ${HOME_COLUMNS} FROM ${users} WHERE username = ?`;
-      const { rows } = await run(query, [username]);
-      return rows[0] === undefined ? null : toHome(rows[0]);
-    },
+    /** In a crowd, together with the others who ask. */
+    readHome: createJointAsker(readOne, readHomes),
     /** By user name; whoever has no home is absent. A few names at a time. */
-    async readHomes(usernames: readonly string[]): Promise<Map<string, Home>> {
-      const query = `SELECT ${HOME_COLUMNS} FROM ${users} WHERE username IN ?`;
-      const { rows } = await run(query, [[...usernames]]);
-      const homes = rows.map(toHome).filter((home) => home !== null);
-      return new Map(homes.map((home) => [home.username, home]));
-    },
+    readHomes,
     /** Everybody who lives on a Backend, a page at a time. */
     async *readHomesOf(backendId: string): AsyncGenerator<Home> {
       let pageState: string | undefined;

@@ -115,6 +115,7 @@ async function moveGroup(
 /** What is known of a group when its moves begin. */
 interface Facts {
   readonly ownId: string;
+  /** Of those who are not here. */
   readonly homes: ReadonlyMap<string, Home>;
   /** Who has sessions here, or may have one in a moment. */
   readonly here: ReadonlySet<string>;
@@ -124,12 +125,13 @@ interface Facts {
 async function readFacts(names: readonly string[], context: BackendContext): Promise<Facts> {
   const { epoch } = context.sleep;
   const ownId = readOwnBackend(context).id;
-  const [homes, sessions] = await Promise.all([
-    context.geodb.readHomes(names),
-    context.sessions.readWithin(LIST_AGE_MS),
-  ]);
-  const here = names.filter((name) => sessions.has(name) || context.recentLogins.isRecent(name));
-  return { ownId, homes, here: new Set(here), epoch };
+  const sessions = await context.sessions.readWithin(LIST_AGE_MS);
+  const isHere = (name: string) => sessions.has(name) || context.recentLogins.isRecent(name);
+  const here = new Set(names.filter(isHere));
+  const idle = names.filter((name) => !here.has(name));
+  // Whoever is here may wait long for his turn: his home is read then.
+  const homes = idle.length === 0 ? new Map<string, Home>() : await context.geodb.readHomes(idle);
+  return { ownId, homes, here, epoch };
 }
 
 /** Nobody to disconnect: the new home is all there is to write. */
