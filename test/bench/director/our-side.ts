@@ -28,15 +28,10 @@ export interface OurSide {
 
 const SITE = 'north';
 /**
- * Tuned, as the director beside it: everybody in one round, half as many again at a time as by default, and no
- * limit to what a target takes at once. With the defaults (five rounds, 100 at a time) a site is more careful than
- * a director can be.
+ * Tuned, as the director beside it: everybody in one round, and no limit to what a target takes at once. With the
+ * defaults (five rounds) a site is more careful than a director can be.
  */
-const TUNED = {
-  HOST_EVACUATE_STEP_RATIO: '1',
-  MAX_PARALLEL_MOVES: '150',
-  MAX_PARALLEL_INFLOW: '1000',
-};
+const TUNED = { HOST_EVACUATE_STEP_RATIO: '1', MAX_PARALLEL_INFLOW: '1000' };
 /** Of these, four of six live in our site. */
 const LAB_USERS = 1_500;
 const CALM_MS = 300_000;

@@ -133,8 +133,8 @@ function notesOf(results: Results): string[] {
     `"ours, paced" asks for ${PACED_PERCENT} % of the speed right after the evacuation. "ours, killed" includes the ` +
       'detection by the health check with the lab\'s settings; "told at once" has no detection at all, and ' +
       'reads each answer; "scan each 30 s" sends both commands without reading one, as poolmon does.',
-    'Ours is tuned as the director is: everybody in one round, 150 at a time, no limit to what a target takes; by default ' +
-      'it is five rounds of 20 %, 100 at a time, and 200 on their way to one target.',
+    'Ours is tuned as the director is: everybody in one round, no limit to what a target takes; by default it is ' +
+      'five rounds of 20 %, and 200 users on their way to one target.',
     `Cassandra's Java compiles as in production; before the first row ours moved everybody ${WARM_UP_TURNS} times, which is not counted.`,
     'On a live Backend poolmon ends no session, so nobody leaves: that row is stopped after 10 s.',
     'Doubled mail whose first acknowledgement was lost with the killed Backend is not counted: the sender had to repeat it.',
