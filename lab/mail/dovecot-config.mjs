@@ -78,12 +78,6 @@ userdb {
 `;
 }
 
-/**
- * Questions that a host's authentication asks at a time; more wait for a moment. Each is a process, and to start one
- * costs more than a login: of a thousand clients that come at once, 100 of them took a third of all that they cost.
- */
-const AUTH_WORKERS = 40;
-
 /** @param {DovecotHost} host @returns {string} what every Dovecot of the lab has in common */
 export function commonConfig({ name, address, folder, baseDir, runAs, doveadmPort }) {
   return `base_dir = ${baseDir}
@@ -99,7 +93,7 @@ disable_plaintext_auth = no
 auth_mechanisms = plain login
 auth_failure_delay = 0
 auth_cache_size = 0
-auth_worker_max_count = ${AUTH_WORKERS}
+auth_worker_max_count = 100
 login_trusted_networks = 127.0.0.0/8
 first_valid_uid = 1
 # fcntl locks end in "deadlock avoided" with many sessions of one user.

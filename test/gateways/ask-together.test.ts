@@ -1,5 +1,5 @@
 /** Questions to the GeoDB that come in a crowd. */
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { createJointAsker } from '../../lab/mail/cluster-service/ask-together.ts';
 
 interface Request {
@@ -27,6 +27,10 @@ function openBooks() {
 /** Everything that can happen without an answer has happened. */
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 const keysOf = (requests: readonly Request[]) => requests.map(({ keys }) => keys);
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 test('who comes alone is asked for alone, and waits for nobody', async () => {
   const { ask, requests } = openBooks();
@@ -80,15 +84,49 @@ test('a request that fails fails its own questions, and no others', async () => 
   expect(await Promise.all([lost, kept, late])).toEqual(['failed', 'home of k2', 'home of k3']);
 });
 
-test('one that is never answered holds nobody else up', async () => {
+test('one request that fails, with several in it, fails all of them', async () => {
+  const { ask, requests } = openBooks();
+  const answers = ['k1', 'k2', 'k3', 'k4', 'k3'].map((key) => ask(key).catch(() => 'failed'));
+  requests[0]?.answer();
+  await settle();
+  expect(keysOf(requests).at(-1)).toEqual(['k3', 'k4']);
+  requests[1]?.answer();
+  requests[2]?.fail();
+  expect(await Promise.all(answers)).toEqual([
+    'home of k1',
+    'home of k2',
+    'failed',
+    'failed',
+    'failed',
+  ]);
+});
+
+test('requests that are late hold nobody up', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
   const { ask, requests } = openBooks();
   void ask('k1');
-  const others = ['k2', 'k3', 'k4'].map(ask);
-  for (let at = 1; at < 3; at += 1) {
-    requests[at]?.answer();
-    await settle();
-  }
-  expect(await Promise.all(others)).toEqual(['home of k2', 'home of k3', 'home of k4']);
+  void ask('k2');
+  vi.advanceTimersByTime(40);
+  const third = ask('k3');
+  expect(keysOf(requests)).toEqual([['k1'], ['k2']]);
+  vi.advanceTimersByTime(20);
+  const fourth = ask('k4');
+  expect(keysOf(requests).slice(2)).toEqual([['k3', 'k4']]);
+  requests[2]?.answer();
+  expect(await Promise.all([third, fourth])).toEqual(['home of k3', 'home of k4']);
+});
+
+test('what nobody waits for any more is not asked', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  const { ask, requests } = openBooks();
+  void ask('k1');
+  void ask('k2');
+  const late = ask('k3').catch((error: unknown) => (error as Error).message);
+  vi.advanceTimersByTime(2_001);
+  requests[0]?.answer();
+  await settle();
+  expect(await late).toBe('waited too long to be asked');
+  expect(keysOf(requests)).toEqual([['k1'], ['k2']]);
 });
 
 test('a crowd is asked for in parts', async () => {

@@ -23,7 +23,7 @@ import type { Settings } from './settings.ts';
 
 export type { BackendRow, ForceMoveRow, Home, ReachabilityRow, SiteRow };
 
-/** Connects in the background; until then, and while Cassandra is silent, every call fails. */
+/** Connects in the background; until then, and while Cassandra is silent, every call fails, some after a while. */
 export function openGeodb(settings: Settings['cassandra']) {
   const client = createGeodbClient(settings);
   const run = (query: string, params: unknown[], options: cassandra.QueryOptions = {}) =>
@@ -123,9 +123,10 @@ function homeQueries(run: Run, keyspace: string) {
     const homes = rows.map(toHome).filter((home) => home !== null);
     return new Map(homes.map((home) => [home.username, home]));
   };
+  const askFor = createJointAsker(readOne, readHomes);
   return {
-    /** In a crowd, together with the others who ask. */
-    readHome: createJointAsker(readOne, readHomes),
+    /** In a crowd, together with the others who ask. Nobody has the empty name, and Cassandra refuses it. */
+    readHome: async (username: string) => (username === '' ? null : askFor(username)),
     /** By user name; whoever has no home is absent. A few names at a time. */
     readHomes,
     /** Everybody who lives on a Backend, a page at a time. */

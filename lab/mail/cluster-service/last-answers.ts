@@ -6,7 +6,7 @@ import { describeError, type Log } from './log.ts';
 
 export interface Answer {
   readonly backendId: string | null;
-  /** When the GeoDB was asked, in ms since 1970; null: this is the last answer known. */
+  /** The GeoDB was asked at this moment or later, in ms since 1970; null: this is the last answer known. */
   readonly askedAtMs: number | null;
 }
 

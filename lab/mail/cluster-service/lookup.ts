@@ -13,7 +13,7 @@ export type LookupAnswer =
       readonly kind: 'found';
       readonly host: string;
       readonly address: string;
-      /** When the GeoDB was asked, in ms since 1970; null: this is from memory. */
+      /** The GeoDB was asked at this moment or later, in ms since 1970; null: this is from memory. */
       readonly askedAtMs: number | null;
     }
   | { readonly kind: 'unknownUser' }

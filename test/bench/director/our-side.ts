@@ -29,7 +29,7 @@ export interface OurSide {
 const SITE = 'north';
 /**
  * Tuned, as the director beside it: everybody in one round, and no limit to what a target takes at once. With the
- * defaults (five rounds) a site is more careful than a director can be.
+ * defaults (five rounds) a site is more careful than a director with its.
  */
 const TUNED = { HOST_EVACUATE_STEP_RATIO: '1', MAX_PARALLEL_INFLOW: '1000' };
 /** Of these, four of six live in our site. */

@@ -14,7 +14,7 @@ export interface Row {
   run(index: number, runs: number): Promise<TrialResult>;
 }
 
-/** One lane that rests a fifth of the time: one user is without sessions at a time, instead of 20. */
+/** One lane that rests now and then: one user is without sessions at a time, instead of 20. */
 export const PACED_PERCENT = 20;
 const SECOND_SHARE = 0.05;
 const LIVE_DEADLINE_MS = 90_000;
@@ -39,7 +39,7 @@ const ORDER = [
   'floor: director',
   'floor: ours',
   'director, default',
-  'ours, full speed',
+  'ours, tuned',
   'director, tuned',
   'ours, paced',
   'poolmon on a live Backend',
@@ -71,7 +71,7 @@ function ourRows(ours: OurSide, ring: DirectorRing): Row[] {
       deadlineMs: LIVE_DEADLINE_MS,
       act: async (clients) => clients.cutAll(),
     }),
-    row('ours, full speed', 'live', {
+    row('ours, tuned', 'live', {
       deadlineMs: LIVE_DEADLINE_MS,
       act: () => ours.evacuate(100),
     }),
