@@ -1,6 +1,6 @@
 /** How many clients a Backend makes log in again at a time. */
-import { expect, test } from 'vitest';
-import { createDepartureGate } from '../../lab/mail/cluster-service/departure-gate.ts';
+import { afterEach, expect, test, vi } from 'vitest';
+import { awayMsOf, createDepartureGate } from '../../lab/mail/cluster-service/departure-gate.ts';
 
 /** A gate whose clients come back when they are told, and a journal of who left. */
 function openGate() {
@@ -21,6 +21,10 @@ function openGate() {
     },
   };
 }
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 test('the answer does not wait for the clients, the next group does', async () => {
   const { left, leave, allBack } = openGate();
@@ -63,4 +67,15 @@ test('work that fails gives its place back', async () => {
   const next = leave('next', 4, 4);
   await allBack();
   expect(await next).toBe('next');
+});
+
+test('where departures take long, so does the way back', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  const took: number[] = [];
+  const gate = createDepartureGate((ms) => Promise.resolve(took.push(ms)));
+  for (const ms of [7, 240]) {
+    await gate.pass({ width: 4, users: 2 }, () => Promise.resolve(vi.advanceTimersByTime(ms)));
+  }
+  expect(took).toEqual([7, 240]);
+  expect([7, 50, 240, 5_000].map(awayMsOf)).toEqual([50, 50, 240, 500]);
 });

@@ -9,6 +9,8 @@ import { setTimeout as pause } from 'node:timers/promises';
  * that was free at once they waited twice to four times as long (ADR 21).
  */
 const COMES_BACK_MS = 50;
+/** Where everything is slow the logins are: they take about as long as their departure took. */
+const LONGEST_AWAY_MS = 500;
 
 export interface DepartureGate {
   /**
@@ -25,10 +27,10 @@ export interface DepartureGate {
 /**
  * One gate for all orders of a Backend: what counts is how many clients wait, not for whom.
  *
- * @param comeBack settles when those who have just left may have logged in elsewhere.
+ * @param comeBack settles when those who have just left, which took so many milliseconds, may have logged in elsewhere.
  */
 export function createDepartureGate(
-  comeBack: () => Promise<unknown> = () => pause(COMES_BACK_MS, null, { ref: false }),
+  comeBack: (tookMs: number) => Promise<unknown> = waitAsLong,
 ): DepartureGate {
   const waiting: { readonly width: number; readonly users: number; readonly enter: () => void }[] =
     [];
@@ -47,10 +49,11 @@ export function createDepartureGate(
         waiting.push({ width, users, enter });
         admit();
       });
+      const enteredAtMs = performance.now();
       try {
         return await work();
       } finally {
-        void comeBack().then(() => {
+        void comeBack(performance.now() - enteredAtMs).then(() => {
           inside -= users;
           admit();
         });
@@ -58,3 +61,10 @@ export function createDepartureGate(
     },
   };
 }
+
+const waitAsLong = (tookMs: number): Promise<unknown> =>
+  pause(awayMsOf(tookMs), null, { ref: false });
+
+/** Milliseconds from the end of a departure until its clients may be back. */
+export const awayMsOf = (tookMs: number): number =>
+  Math.min(LONGEST_AWAY_MS, Math.max(COMES_BACK_MS, tookMs));
