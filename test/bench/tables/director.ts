@@ -101,8 +101,11 @@ function report(rows: readonly Row[], results: Results): Measured {
   const measured = rows.filter(({ name }) => (results.get(name) ?? []).length > 0);
   const lines = measured.map((row) => {
     const all = results.get(row.name) ?? [];
-    const of = (pick: (result: TrialResult) => number, digits = 0): string =>
-      spread(all.map(pick), digits);
+    // Where nobody came back within the time, there is no gap to tell of.
+    const of = (pick: (result: TrialResult) => number): string => {
+      const values = all.map(pick).filter((value) => !Number.isNaN(value));
+      return values.length === 0 ? '-' : spread(values, 0);
+    };
     const done = all.flatMap(({ doneSecs }) => (doneSecs === null ? [] : [doneSecs]));
     const never = all.length - done.length;
     const sum = (pick: (result: TrialResult) => number): number =>
@@ -112,8 +115,8 @@ function report(rows: readonly Row[], results: Results): Measured {
       row.name,
       row.kind === 'killed' ? 'kill -9' : 'live',
       `${spread(done, 2)}${never === 0 ? '' : `; never in ${never} of ${all.length}`}`,
-      never === all.length ? '-' : of((one) => one.gapP50Ms),
-      never === all.length ? '-' : of((one) => one.gapP99Ms),
+      of((one) => one.gapP50Ms),
+      of((one) => one.gapP99Ms),
       of((one) => one.failedAttempts),
       `${of((one) => one.overlapUsers)} (${Math.round(Math.max(...all.map((one) => one.longestOverlapMs)))})`,
       of((one) => one.leftBehind),
