@@ -17,8 +17,9 @@ const lastBeats = new WeakMap<Context, number>();
  */
 export async function withHeartbeat<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const context = Context.current();
+  // The start of the attempt counts as the first one at Temporal. Another right after it would only move the
+  // timeout a little, and Temporal takes a second more for a timer that was moved.
   lastBeats.set(context, performance.now());
-  context.heartbeat();
   const timer = setInterval(() => {
     // Once it has overslept an attempt stays lost, however lively it is now.
     if (hasOverslept(context)) return;

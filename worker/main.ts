@@ -11,9 +11,10 @@ import { createMetrics } from '../platform/metrics.ts';
 import { startMetricsServer } from '../platform/metrics-server.ts';
 import { untilDone } from '../platform/retry.ts';
 import { createShutdown, type Shutdown } from '../platform/shutdown.ts';
-import { createTemporalClient } from '../platform/temporal.ts';
+import { createTemporalClient, type TemporalClient } from '../platform/temporal.ts';
 import { createWorker } from './create-worker.ts';
 import { keepRhythms } from './schedules.ts';
+import { wakeMovers } from './wake-movers.ts';
 
 const SHUTDOWN_DEADLINE_MS = 15_000;
 const RHYTHM_CHECK_MS = 60_000;
@@ -30,12 +31,19 @@ async function main(): Promise<void> {
   shutdown.add('gateways', () => gateways.close());
   const server = await startMetricsServer(config.metrics, metrics, logger);
   shutdown.add('metrics server', () => server.close());
-  await untilDone('migrate the controller store', logger, () =>
+  const temporal = createTemporalClient(config.temporal);
+  shutdown.add('temporal client', () => temporal.close());
+  void wakeMovers(temporal, config.site, logger);
+  const rhythms = createRhythms(temporal, config, logger);
+  shutdown.add('rhythms', () => rhythms.stop());
+  // A second of loading workflows goes on beside it: movers wait for a worker that was killed.
+  const isMigrated = untilDone('migrate the controller store', logger, () =>
     initControllerStore(config, logger),
   );
-  const stopRhythms = keepRhythmsAlive(config, logger);
-  shutdown.add('rhythms', stopRhythms);
-  await runWorkers({ ...gateways, config, logger, metrics }, shutdown);
+  await runWorkers({ ...gateways, config, logger, metrics }, shutdown, {
+    before: () => isMigrated,
+    whenRunning: () => void rhythms.keep(),
+  });
 }
 
 /** Temporal's own log goes through ours; signals are ours as well, so that stopping has one order. */
@@ -51,26 +59,35 @@ function installRuntime(logger: Logger): void {
   });
 }
 
-/** Schedules and endless tasks are put right at the start and every minute, whatever happened to Temporal. */
-function keepRhythmsAlive(config: Config, logger: Logger): () => Promise<void> {
-  const temporal = createTemporalClient(config.temporal);
+/** Schedules and endless tasks are put right when a worker runs and every minute, whatever happened to Temporal. */
+function createRhythms(
+  { client }: TemporalClient,
+  config: Config,
+  logger: Logger,
+): { keep(): Promise<void>; stop(): void } {
   let isKeeping = false;
   const keep = async (): Promise<void> => {
     if (isKeeping) return;
     isKeeping = true;
-    await untilDone('put the tasks in line', logger, () => keepRhythms(temporal.client, config));
+    await untilDone('put the tasks in line', logger, () => keepRhythms(client, config));
     isKeeping = false;
   };
-  void keep();
   const timer = setInterval(() => void keep(), RHYTHM_CHECK_MS);
-  return async () => {
-    clearInterval(timer);
-    await temporal.close();
-  };
+  return { keep, stop: () => clearInterval(timer) };
+}
+
+interface WorkerSteps {
+  /** What has to be there before a worker takes work. */
+  before(): Promise<void>;
+  whenRunning(): void;
 }
 
 /** A worker that falls over is replaced within the process. */
-async function runWorkers(context: ActivityContext, shutdown: Shutdown): Promise<void> {
+async function runWorkers(
+  context: ActivityContext,
+  shutdown: Shutdown,
+  { before, whenRunning }: WorkerSteps,
+): Promise<void> {
   const { config, logger } = context;
   let isStopping = false;
   let worker: Worker | null = null;
@@ -85,12 +102,14 @@ async function runWorkers(context: ActivityContext, shutdown: Shutdown): Promise
       NativeConnection.connect({ address: config.temporal.address }),
     );
     worker = await untilDone('create the worker', logger, () => createWorker(context, connection));
+    await before();
     logger.info('worker runs');
     // Where there is a cache (NODE_COMPILE_CACHE): a worker that is killed never writes it at its end.
     flushCompileCache();
     ended = worker.run().catch((error: unknown) => {
       logger.error({ error }, 'worker fell over, starting another');
     });
+    whenRunning();
     await ended;
     await connection.close();
   }

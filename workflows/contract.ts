@@ -189,7 +189,7 @@ export const retargetSignal = defineSignal<[RetargetMessage]>('retarget');
 export const followUpSignal = defineSignal<[FollowUpMessage]>('followUp');
 export const progressQuery = defineQuery<Operation | null>('progress');
 export const explainQuery = defineQuery<string>('explain');
-/** Wakes an endless task before its interval is over. */
+/** Wakes an endless task before its interval is over. To a mover it says only that there is a worker. */
 export const wakeSignal = defineSignal<[]>('wake');
 /** With a note: who and why. */
 export const pauseTaskSignal = defineSignal<[note?: string]>('pauseTask');

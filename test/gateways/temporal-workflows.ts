@@ -30,6 +30,7 @@ export async function moveUsersOff(input: MoverInput): Promise<string[]> {
   });
   setHandler(pauseSignal, ({ actor }) => void heard.push(`pause ${actor ?? ''}`));
   setHandler(resumeSignal, () => void heard.push('resume'));
+  setHandler(wakeSignal, () => void heard.push('wake'));
   setHandler(endEarlySignal, () => void heard.push('endEarly'));
   setHandler(setSpeedSignal, ({ speedPercent }) => void heard.push(`speed ${speedPercent}`));
   setHandler(followUpSignal, ({ forceChunks }) => void heard.push(`force ${forceChunks.join()}`));

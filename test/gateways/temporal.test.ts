@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { TypedSearchAttributes } from '@temporalio/common';
 import {
   bundleWorkflowCode,
   DefaultLogger,
@@ -12,10 +13,18 @@ import { createTemporal } from '../../gateways/temporal/temporal-client.ts';
 import type { ClosableTemporal } from '../../gateways/temporal/temporal-client.ts';
 import { createTemporalClient } from '../../platform/temporal.ts';
 import type { TemporalClient } from '../../platform/temporal.ts';
-import { moverIdOf, progressQuery, taskIdOf, taskQueueOf } from '../../workflows/contract.ts';
+import { wakeMovers } from '../../worker/wake-movers.ts';
+import {
+  MOVER_WORKFLOW,
+  moverIdOf,
+  progressQuery,
+  SEARCH_ATTRIBUTES,
+  taskIdOf,
+  taskQueueOf,
+} from '../../workflows/contract.ts';
 import type { MoveRequest } from '../../workflows/contract.ts';
 import { eventually } from '../support/eventually.ts';
-import { failureOf, metrics, rigConfig } from './gateway-rig.ts';
+import { failureOf, logger, metrics, rigConfig } from './gateway-rig.ts';
 
 const config = rigConfig();
 const site = `site-${randomUUID().slice(0, 8)}`;
@@ -46,6 +55,14 @@ const request = (sourceHost: string): MoveRequest => ({
 async function heardBy(sourceHost: string): Promise<string> {
   const handle = raw.client.workflow.getHandle(moverIdOf(site, sourceHost));
   return (await handle.query(progressQuery))?.stateReason ?? '';
+}
+
+/** Running movers of a site, as Temporal lists them. */
+async function countListed(siteName: string): Promise<number> {
+  const { count } = await raw.client.workflow.count(
+    `WorkflowType = '${MOVER_WORKFLOW}' AND ${SEARCH_ATTRIBUTES.site.name} = '${siteName}'`,
+  );
+  return count;
 }
 
 beforeAll(async () => {
@@ -113,6 +130,36 @@ describe('temporal: movers', () => {
     const accepted = { answer: 'accepted', operationId: again.operationId };
     expect(await temporal.requestMoves(again)).toEqual(accepted);
     expect(await temporal.isMoverRunning(site, 'mail2')).toBe(true);
+  });
+});
+
+describe('a worker that starts', () => {
+  it('wakes each running mover of its site once, and no other', async () => {
+    const elsewhere = `${site}-elsewhere`;
+    await temporal.requestMoves(request('mail3'));
+    await raw.client.workflow.start(MOVER_WORKFLOW, {
+      workflowId: moverIdOf(elsewhere, 'mail3'),
+      taskQueue: taskQueueOf(site),
+      args: [{ siteName: elsewhere, sourceId: randomUUID(), sourceHost: 'mail3' }],
+      typedSearchAttributes: new TypedSearchAttributes([
+        { key: SEARCH_ATTRIBUTES.site, value: elsewhere },
+      ]),
+    });
+    await eventually('both are listed', async () => {
+      const found = await Promise.all([site, elsewhere].map((each) => countListed(each)));
+      return found.every((movers) => movers > 0);
+    });
+    await wakeMovers(raw, site, logger);
+    expect((await heardBy('mail3')).split('|').filter((word) => word === 'wake')).toHaveLength(1);
+    const handle = raw.client.workflow.getHandle(moverIdOf(elsewhere, 'mail3'));
+    expect((await handle.query(progressQuery))?.stateReason).toBe('');
+    await handle.terminate();
+  });
+
+  it('gives up where Temporal does not answer: movers go on by themselves', async () => {
+    const nobody = createTemporalClient({ ...config.temporal, address: '127.0.0.1:1' });
+    await expect(wakeMovers(nobody, site, logger)).resolves.toBeUndefined();
+    await nobody.close();
   });
 });
 

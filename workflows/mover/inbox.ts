@@ -9,6 +9,7 @@ import {
   resumeSignal,
   retargetSignal,
   setSpeedSignal,
+  wakeSignal,
   type ControlMessage,
   type FollowUpMessage,
   type MoveAnswer,
@@ -49,6 +50,7 @@ export function listen(inbox: MoverInbox, running: () => MoveRequest | null): vo
     const operationId = message?.operationId ?? null;
     return operationId === null || operationId === running()?.operationId;
   };
+  setHandler(wakeSignal, () => undefined);
   setHandler(requestMoves, (request) => answerRequest(inbox, running(), request));
   setHandler(pauseSignal, (message: ControlMessage | undefined) => {
     if (isMeant(message)) pause(inbox, message);

@@ -1,0 +1,35 @@
+/** What a worker does first: movers whose worker was killed are read anew while the rest of it starts. */
+import type { Logger } from '../platform/logger.ts';
+import type { TemporalClient } from '../platform/temporal.ts';
+import { MOVER_WORKFLOW, SEARCH_ATTRIBUTES, wakeSignal } from '../workflows/contract.ts';
+
+const DEADLINE_MS = 3_000;
+
+/**
+ * Tells each running mover of the site that there is a worker. Temporal goes on offering a workflow to the
+ * worker that had it last, for half a second or more, and the next one has to replay it, another second: by
+ * this message both happen while the lost activity still waits for its heartbeat timeout, not after it.
+ * Never throws: without it movers go on too, only later.
+ */
+export async function wakeMovers(
+  { client, connection }: Pick<TemporalClient, 'client' | 'connection'>,
+  site: string,
+  logger: Logger,
+): Promise<void> {
+  const query = [
+    `WorkflowType = '${MOVER_WORKFLOW}'`,
+    `ExecutionStatus = 'Running'`,
+    `${SEARCH_ATTRIBUTES.site.name} = '${site}'`,
+  ].join(' AND ');
+  try {
+    await connection.withDeadline(Date.now() + DEADLINE_MS, async () => {
+      for await (const { workflowId } of client.workflow.list({ query })) {
+        await client.workflow.getHandle(workflowId).signal(wakeSignal);
+        logger.info({ workflowId }, 'woke a mover that may have lost its worker');
+      }
+    });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    logger.warn({ message }, 'movers were not woken, they go on when Temporal notices');
+  }
+}
