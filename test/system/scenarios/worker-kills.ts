@@ -67,7 +67,7 @@ interface Killing {
   readonly kills: number;
 }
 
-/** When it was killed, each time with users confirmed since the last one. */
+/** When it was killed, each time after a user was confirmed since the last one. */
 async function killWhileItRuns(
   rig: LabRig,
   { site, operationId, kills }: Killing,
@@ -79,24 +79,35 @@ async function killWhileItRuns(
     await new Promise((resolve) => setTimeout(resolve, apartMs));
     const before = await rig.api(site).readOperation(operationId);
     if (before.isEnded || before.counts.confirmed > before.originalCount * LAST_SHARE) break;
-    killedAtMs.push(Date.now());
+    const sinceMs = Date.now();
+    killedAtMs.push(sinceMs);
     const worker = `worker-${site}`;
     await rig.lab.killPart(worker, { staysDown: true });
     // a supervisor that has seen few deaths starts it again at once
     rig.lab.startPart(worker);
-    await awaitMore(rig, site, before);
+    await awaitNext(rig, site, { operationId, sinceMs });
   }
   return killedAtMs;
 }
 
-async function awaitMore(
+/**
+ * Until the ledger has a user who was confirmed after that time. The operation's row alone does not tell: what
+ * it counts next may have been confirmed before, and another kill would hit a worker that is just starting.
+ */
+async function awaitNext(
   rig: LabRig,
   site: string,
-  before: { readonly operationId: string; readonly counts: { readonly confirmed: number } },
+  { operationId, sinceMs }: { readonly operationId: string; readonly sinceMs: number },
 ): Promise<void> {
+  let counted = -1;
   for (const endMs = Date.now() + PATIENCE_MS; Date.now() < endMs;) {
-    const now = await rig.api(site).readOperation(before.operationId);
-    if (now.isEnded || now.counts.confirmed > before.counts.confirmed) return;
+    const { isEnded, counts } = await rig.api(site).readOperation(operationId);
+    if (isEnded) return;
+    if (counts.confirmed !== counted) {
+      counted = counts.confirmed;
+      const ledger = await rig.api(site).readLedger(operationId);
+      if (nextAfter(ledger, sinceMs) !== null) return;
+    }
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
