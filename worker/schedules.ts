@@ -1,4 +1,5 @@
 /** Which tasks run by themselves, and how often: created and kept in line from this one table. */
+import { isDeepStrictEqual } from 'node:util';
 import {
   type Client,
   ScheduleAlreadyRunning,
@@ -18,8 +19,10 @@ import {
 import type { TaskName } from '../workflows/domain/decision.ts';
 
 /** A missed check is worthless later. */
-const CATCH_UP = '10s';
+const CATCH_UP_MS = 10_000;
+const WORKFLOW_TASK_TIMEOUT_MS = 5_000;
 const TASK_TIMEOUT_FACTOR = 3;
+const LEAST_TIMEOUT_SECS = 120;
 /** Tasks of the same interval begin one after the other, not all on the full minute. */
 const PHASES = 4;
 
@@ -53,7 +56,7 @@ async function keepEndless(client: Client, config: Config, rhythm: TaskRhythm): 
   const options = {
     workflowId,
     taskQueue: taskQueueOf(config.site),
-    workflowTaskTimeout: '5s',
+    workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT_MS,
     args: [inputOf(config, rhythm)],
     memo: { intervalSecs: rhythm.intervalSecs },
   } as const;
@@ -85,17 +88,11 @@ async function readInterval(client: Client, workflowId: string): Promise<number 
 
 async function keepSchedule(client: Client, config: Config, rhythm: TaskRhythm): Promise<void> {
   const options = scheduleOf(config, rhythm);
+  const handle = client.schedule.getHandle(options.scheduleId);
   try {
-    await client.schedule.create(options);
-  } catch (error) {
-    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-    await updateSchedule(client, options);
-  }
-}
-
-async function updateSchedule(client: Client, options: ScheduleOptions): Promise<void> {
-  try {
-    await client.schedule.getHandle(options.scheduleId).update((former) => ({
+    // Seldom does anything differ, and an update is a workflow task of the schedule each time.
+    if (isDeepStrictEqual(shapeOf(await handle.describe()), shapeOf(options))) return;
+    await handle.update((former) => ({
       ...former,
       action: options.action,
       spec: options.spec,
@@ -103,12 +100,53 @@ async function updateSchedule(client: Client, options: ScheduleOptions): Promise
     }));
   } catch (error) {
     if (!(error instanceof ScheduleNotFoundError)) throw error;
-    await client.schedule.create(options);
+    await createSchedule(client, options);
   }
+}
+
+/** Two workers of a fresh site may come at once: then the other one has created the same. */
+async function createSchedule(client: Client, options: ScheduleOptions): Promise<void> {
+  try {
+    await client.schedule.create(options);
+  } catch (error) {
+    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+  }
+}
+
+/** As Temporal describes it, and as it is wanted. */
+interface Scheduled {
+  readonly spec: {
+    readonly intervals?: readonly { readonly every: unknown; readonly offset?: unknown }[];
+    readonly calendars?: readonly unknown[];
+  };
+  readonly action: {
+    readonly workflowType: unknown;
+    readonly workflowId?: unknown;
+    readonly taskQueue?: unknown;
+    readonly args?: unknown;
+    readonly workflowTaskTimeout?: unknown;
+    readonly workflowExecutionTimeout?: unknown;
+  };
+  readonly policies?: { readonly overlap?: unknown; readonly catchupWindow?: unknown };
+}
+
+/** What this table says about a schedule, times in milliseconds; the rest, as a pause, is the operator's. */
+function shapeOf({ spec, action, policies }: Scheduled): Record<string, unknown> {
+  const { workflowType, workflowId, taskQueue, args } = action;
+  const { workflowTaskTimeout, workflowExecutionTimeout } = action;
+  return {
+    intervals: spec.intervals?.map(({ every, offset = 0 }) => ({ every, offset })),
+    calendars: spec.calendars ?? [],
+    ...{ workflowType, workflowId, taskQueue, args },
+    ...{ workflowTaskTimeout, workflowExecutionTimeout },
+    overlap: policies?.overlap,
+    catchupWindow: policies?.catchupWindow,
+  };
 }
 
 function scheduleOf(config: Config, rhythm: TaskRhythm): ScheduleOptions {
   const id = taskIdOf(config.site, rhythm.task);
+  const timeoutSecs = Math.max(LEAST_TIMEOUT_SECS, TASK_TIMEOUT_FACTOR * rhythm.intervalSecs);
   return {
     scheduleId: id,
     spec: { intervals: [{ every: rhythm.intervalSecs * 1000, offset: offsetMsOf(rhythm) }] },
@@ -118,11 +156,11 @@ function scheduleOf(config: Config, rhythm: TaskRhythm): ScheduleOptions {
       workflowId: id,
       taskQueue: taskQueueOf(config.site),
       args: [inputOf(config, rhythm)],
-      workflowTaskTimeout: '5s',
+      workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT_MS,
       // A run that nobody works on must not keep the later ones from starting for ever.
-      workflowExecutionTimeout: Math.max(120, TASK_TIMEOUT_FACTOR * rhythm.intervalSecs) * 1000,
+      workflowExecutionTimeout: timeoutSecs * 1000,
     },
-    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: CATCH_UP },
+    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: CATCH_UP_MS },
   };
 }
 

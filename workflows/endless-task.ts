@@ -4,6 +4,7 @@ import {
   continueAsNew,
   isCancellation,
   log,
+  patched,
   setHandler,
   upsertMemo,
   workflowInfo,
@@ -20,7 +21,13 @@ import type { TaskName } from './domain/decision.ts';
 import { taskActivities } from './activity-options.ts';
 import { causeOf } from './failure-cause.ts';
 
-const RUNS_BEFORE_CONTINUING = 200;
+/**
+ * Two to three minutes of a 5-second task. Whoever takes the place of a killed worker reads all of them again,
+ * and a mover that lost its worker as well waits for its turn beside that.
+ */
+const RUNS_BEFORE_CONTINUING = 30;
+/** As it was: histories that were recorded with it go on with it. */
+const FORMERLY_BEFORE_CONTINUING = 200;
 
 /**
  * Runs `once` every interval, or earlier when woken; a failed run is recorded and the next one is
@@ -55,7 +62,8 @@ export async function runEndlessly(
     isWoken ||= !isPaused;
   });
   setHandler(taskPausedQuery, () => ({ isPaused, note: pausedNote ?? null }));
-  for (let run = 0; run < RUNS_BEFORE_CONTINUING; run += 1) {
+  for (let run = 0; run < FORMERLY_BEFORE_CONTINUING; run += 1) {
+    if (run >= RUNS_BEFORE_CONTINUING && patched('continues-sooner')) break;
     if (isPaused) await condition(() => !isPaused || isWoken);
     isWoken = false;
     await runOnce(task, once);

@@ -88,6 +88,7 @@ export function temporalPart({ net, stateDir }) {
     ...['--db-filename', join(ensureFolder(join(stateDir, 'temporal')), 'temporal.db')],
     ...['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal'],
     ...['--log-level', 'error'],
+    ...['--dynamic-config-value', 'history.timerProcessorMaxTimeShift="100ms"'],
     ...SEARCH_ATTRIBUTES.flatMap((one) => ['--search-attribute', one]),
   ];
   return {
