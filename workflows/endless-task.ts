@@ -22,10 +22,10 @@ import { taskActivities } from './activity-options.ts';
 import { causeOf } from './failure-cause.ts';
 
 /**
- * Two to three minutes of a 5-second task. Whoever takes the place of a killed worker reads all of them again,
+ * A minute of a 5-second task. Whoever takes the place of a killed worker reads all of them again,
  * and a mover that lost its worker as well waits for its turn beside that.
  */
-const RUNS_BEFORE_CONTINUING = 30;
+const RUNS_BEFORE_CONTINUING = 12;
 /** As it was: histories that were recorded with it go on with it. */
 const FORMERLY_BEFORE_CONTINUING = 200;
 
