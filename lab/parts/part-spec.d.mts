@@ -12,6 +12,8 @@ export interface PartSpec {
   /** Instead of waitFor. */
   readonly isReady?: (signal?: AbortSignal) => Promise<boolean>;
   readonly afterFirstStart?: (signal?: AbortSignal) => Promise<void>;
+  /** -20 to 19 as for `nice`; absent: 0. */
+  readonly niceness?: number;
   /** Milliseconds to become ready. */
   readonly deadlineMs?: number;
   readonly stopSignal?: NodeJS.Signals;

@@ -3,7 +3,8 @@
  * stopped, frozen.
  */
 import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import { logFileOf } from './folders.mjs';
 import { LabProblem } from './lab-problem.mjs';
 import { readTail, rotateLog } from './part-log.mjs';
@@ -127,6 +128,7 @@ export class SupervisedPart {
       }),
     );
     closeSync(log);
+    if (child.pid !== undefined) giveNiceness(child.pid, this.spec.niceness);
     this.#startedAtMs = Date.now();
     this.#enter('starting');
     this.#gone = new Promise((resolve) => {
@@ -258,5 +260,19 @@ export class SupervisedPart {
     if (this.hold === hold) return;
     this.hold = hold;
     this.#context.saveHold(hold);
+  }
+}
+
+/**
+ * Threads that it starts later have it too. Every part is a session of its own, and the kernel shares the cores out
+ * among sessions first, so that the session needs it as well. Where that is not allowed it runs as all others do.
+ */
+function giveNiceness(pid, niceness) {
+  if (niceness === undefined) return;
+  try {
+    setPriority(pid, niceness);
+    writeFileSync(`/proc/${pid}/autogroup`, String(niceness));
+  } catch {
+    // Not root, or no such groups: nothing depends on it but how long the worker waits for a busy core.
   }
 }
