@@ -7,6 +7,8 @@ const HEARTBEAT_INTERVAL_MS = 500;
  * acted already.
  */
 const LONGEST_SLEEP_MS = 1_500;
+/** What lies between Temporal's start of an attempt and ours, where nothing is wrong. */
+const PROMPT_START_MS = 500;
 
 /** When each attempt that runs here said last that it is alive; a clock that runs on while we are stopped. */
 const lastBeats = new WeakMap<Context, number>();
@@ -17,9 +19,13 @@ const lastBeats = new WeakMap<Context, number>();
  */
 export async function withHeartbeat<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const context = Context.current();
-  // The start of the attempt counts as the first one at Temporal. Another right after it would only move the
-  // timeout a little, and Temporal takes a second more for a timer that was moved.
   lastBeats.set(context, performance.now());
+  // At Temporal the start of the attempt counts as the first one. Another right after it would only make it set the
+  // timeout once more. Whoever begins late, as a worker that was stopped with a task in its hands, asks at once:
+  // there may be a successor.
+  if (Date.now() - context.info.currentAttemptScheduledTimestampMs > PROMPT_START_MS) {
+    context.heartbeat();
+  }
   const timer = setInterval(() => {
     // Once it has overslept an attempt stays lost, however lively it is now.
     if (hasOverslept(context)) return;

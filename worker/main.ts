@@ -37,11 +37,11 @@ async function main(): Promise<void> {
   const rhythms = createRhythms(temporal, config, logger);
   shutdown.add('rhythms', () => rhythms.stop());
   // A second of loading workflows goes on beside it: movers wait for a worker that was killed.
-  const isMigrated = untilDone('migrate the controller store', logger, () =>
+  const migrated = untilDone('migrate the controller store', logger, () =>
     initControllerStore(config, logger),
   );
   await runWorkers({ ...gateways, config, logger, metrics }, shutdown, {
-    before: () => isMigrated,
+    beforeWork: () => migrated,
     whenRunning: () => void rhythms.keep(),
   });
 }
@@ -59,7 +59,7 @@ function installRuntime(logger: Logger): void {
   });
 }
 
-/** Schedules and endless tasks are put right when a worker runs and every minute, whatever happened to Temporal. */
+/** Schedules and endless tasks are put right when a worker runs and every minute from then on. */
 function createRhythms(
   { client }: TemporalClient,
   config: Config,
@@ -72,13 +72,19 @@ function createRhythms(
     await untilDone('put the tasks in line', logger, () => keepRhythms(client, config));
     isKeeping = false;
   };
-  const timer = setInterval(() => void keep(), RHYTHM_CHECK_MS);
-  return { keep, stop: () => clearInterval(timer) };
+  let timer: NodeJS.Timeout | undefined;
+  return {
+    keep: () => {
+      timer ??= setInterval(() => void keep(), RHYTHM_CHECK_MS);
+      return keep();
+    },
+    stop: () => clearInterval(timer),
+  };
 }
 
 interface WorkerSteps {
   /** What has to be there before a worker takes work. */
-  before(): Promise<void>;
+  beforeWork(): Promise<void>;
   whenRunning(): void;
 }
 
@@ -86,7 +92,7 @@ interface WorkerSteps {
 async function runWorkers(
   context: ActivityContext,
   shutdown: Shutdown,
-  { before, whenRunning }: WorkerSteps,
+  { beforeWork, whenRunning }: WorkerSteps,
 ): Promise<void> {
   const { config, logger } = context;
   let isStopping = false;
@@ -102,7 +108,9 @@ async function runWorkers(
       NativeConnection.connect({ address: config.temporal.address }),
     );
     worker = await untilDone('create the worker', logger, () => createWorker(context, connection));
-    await before();
+    await beforeWork();
+    // whoever was told to stop meanwhile has closed what a worker needs
+    if (isStopping) return;
     logger.info('worker runs');
     // Where there is a cache (NODE_COMPILE_CACHE): a worker that is killed never writes it at its end.
     flushCompileCache();

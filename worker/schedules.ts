@@ -118,6 +118,10 @@ interface Scheduled {
   readonly spec: {
     readonly intervals?: readonly { readonly every: unknown; readonly offset?: unknown }[];
     readonly calendars?: readonly unknown[];
+    readonly skip?: readonly unknown[];
+    readonly jitter?: unknown;
+    readonly startAt?: unknown;
+    readonly endAt?: unknown;
   };
   readonly action: {
     readonly workflowType: unknown;
@@ -137,6 +141,9 @@ function shapeOf({ spec, action, policies }: Scheduled): Record<string, unknown>
   return {
     intervals: spec.intervals?.map(({ every, offset = 0 }) => ({ every, offset })),
     calendars: spec.calendars ?? [],
+    skip: spec.skip ?? [],
+    jitter: spec.jitter ?? 0,
+    ...{ startAt: spec.startAt, endAt: spec.endAt },
     ...{ workflowType, workflowId, taskQueue, args },
     ...{ workflowTaskTimeout, workflowExecutionTimeout },
     overlap: policies?.overlap,

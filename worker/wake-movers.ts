@@ -24,8 +24,14 @@ export async function wakeMovers(
   try {
     await connection.withDeadline(Date.now() + DEADLINE_MS, async () => {
       for await (const { workflowId } of client.workflow.list({ query })) {
-        await client.workflow.getHandle(workflowId).signal(wakeSignal);
-        logger.info({ workflowId }, 'woke a mover that may have lost its worker');
+        try {
+          await client.workflow.getHandle(workflowId).signal(wakeSignal);
+          logger.info({ workflowId }, 'woke a mover that may have lost its worker');
+        } catch (error) {
+          // The list is a moment behind: a mover that has just ended must not keep the others from it.
+          const message = error instanceof Error ? error.message : String(error);
+          logger.warn({ workflowId, message }, 'a mover was not woken');
+        }
       }
     });
   } catch (error) {

@@ -63,7 +63,9 @@ export async function runEndlessly(
   });
   setHandler(taskPausedQuery, () => ({ isPaused, note: pausedNote ?? null }));
   for (let run = 0; run < FORMERLY_BEFORE_CONTINUING; run += 1) {
-    if (run >= RUNS_BEFORE_CONTINUING && patched('continues-sooner')) break;
+    // a run that was asked for while it is paused is not carried along
+    const isAsked = isPaused && isWoken;
+    if (run >= RUNS_BEFORE_CONTINUING && !isAsked && patched('continues-sooner')) break;
     if (isPaused) await condition(() => !isPaused || isWoken);
     isWoken = false;
     await runOnce(task, once);

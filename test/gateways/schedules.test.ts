@@ -2,31 +2,25 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, expect, it } from 'vitest';
 import { createTemporalClient } from '../../platform/temporal.ts';
-import { keepRhythms } from '../../worker/schedules.ts';
-import { taskIdOf } from '../../workflows/contract.ts';
+import { keepRhythms, rhythmsOf } from '../../worker/schedules.ts';
+import { ENDLESS_TASKS, taskIdOf } from '../../workflows/contract.ts';
+import type { TaskName } from '../../workflows/domain/decision.ts';
 import { rigConfig } from './gateway-rig.ts';
-
-const SCHEDULED = [
-  'check_backend_health',
-  'rebalance_sites',
-  'evacuate_zero_load_factor_hosts',
-  'check_site_reachability',
-  'delete_stale_data',
-] as const;
-const ENDLESS = ['cache_metrics', 'check_user_moves'] as const;
 
 const site = `site-${randomUUID().slice(0, 8)}`;
 const configWith = (more: Readonly<Record<string, string>> = {}) =>
   rigConfig({ CLUSTER_SITE: site, ...more });
 const { client, close } = createTemporalClient(configWith().temporal);
-const handleOf = (task: (typeof SCHEDULED)[number]) =>
-  client.schedule.getHandle(taskIdOf(site, task));
+const SCHEDULED = rhythmsOf(configWith())
+  .filter(({ isEndless }) => !isEndless)
+  .map(({ task }) => task);
+const handleOf = (task: TaskName) => client.schedule.getHandle(taskIdOf(site, task));
 
 afterAll(async () => {
-  await Promise.all(SCHEDULED.map((task) => handleOf(task).delete()));
-  await Promise.all(
-    ENDLESS.map((task) => client.workflow.getHandle(taskIdOf(site, task)).terminate()),
-  );
+  await Promise.allSettled([
+    ...SCHEDULED.map((task) => handleOf(task).delete()),
+    ...ENDLESS_TASKS.map((task) => client.workflow.getHandle(taskIdOf(site, task)).terminate()),
+  ]);
   await close();
 });
 
@@ -37,7 +31,7 @@ it('are created by two workers at once', async () => {
     expect(spec.intervals).toHaveLength(1);
     expect(action.workflowId).toBe(taskIdOf(site, task));
   }
-  for (const task of ENDLESS) {
+  for (const task of ENDLESS_TASKS) {
     const { status } = await client.workflow.getHandle(taskIdOf(site, task)).describe();
     expect(status.name).toBe('RUNNING');
   }
@@ -67,6 +61,9 @@ it('are put right where somebody changed them, and stay paused', async () => {
 
 it.each([
   ['another time of day', { calendars: [{ hour: 3 }] }, {}],
+  ['an end', { endAt: new Date(Date.now() + 3_600_000) }, {}],
+  ['times to skip', { skip: [{ hour: 3 }] }, {}],
+  ['a jitter', { jitter: '5s' as const }, {}],
   ['another overlap', {}, { overlap: 'BUFFER_ONE' as const }],
   ['another patience', {}, { catchupWindow: '1h' as const }],
 ])('are put right: %s', async (_name, spec, policies) => {
@@ -78,5 +75,8 @@ it.each([
   await keepRhythms(client, configWith());
   const found = await handleOf('check_site_reachability').describe();
   expect(found.spec.calendars ?? []).toEqual([]);
+  expect(found.spec.skip ?? []).toEqual([]);
+  expect(found.spec.jitter ?? 0).toBe(0);
+  expect(found.spec.endAt).toBeUndefined();
   expect(found.policies).toMatchObject({ overlap: 'SKIP', catchupWindow: 10_000 });
 });

@@ -57,12 +57,10 @@ async function heardBy(sourceHost: string): Promise<string> {
   return (await handle.query(progressQuery))?.stateReason ?? '';
 }
 
-/** Running movers of a site, as Temporal lists them. */
-async function countListed(siteName: string): Promise<number> {
-  const { count } = await raw.client.workflow.count(
-    `WorkflowType = '${MOVER_WORKFLOW}' AND ${SEARCH_ATTRIBUTES.site.name} = '${siteName}'`,
-  );
-  return count;
+/** A running mover, as Temporal lists it: a moment later than it is there. */
+async function isListed(moverId: string): Promise<boolean> {
+  const query = `WorkflowId = '${moverId}' AND ExecutionStatus = 'Running'`;
+  return (await raw.client.workflow.count(query)).count === 1;
 }
 
 beforeAll(async () => {
@@ -146,14 +144,37 @@ describe('a worker that starts', () => {
       ]),
     });
     await eventually('both are listed', async () => {
-      const found = await Promise.all([site, elsewhere].map((each) => countListed(each)));
-      return found.every((movers) => movers > 0);
+      const ids = [site, elsewhere].map((each) => moverIdOf(each, 'mail3'));
+      return (await Promise.all(ids.map((id) => isListed(id)))).every((isThere) => isThere);
     });
     await wakeMovers(raw, site, logger);
     expect((await heardBy('mail3')).split('|').filter((word) => word === 'wake')).toHaveLength(1);
     const handle = raw.client.workflow.getHandle(moverIdOf(elsewhere, 'mail3'));
     expect((await handle.query(progressQuery))?.stateReason).toBe('');
     await handle.terminate();
+  });
+
+  it('wakes the others where one has just ended and is listed still', async () => {
+    const woken: string[] = [];
+    const workflow = {
+      async *list() {
+        yield* await Promise.resolve([{ workflowId: 'ended' }, { workflowId: 'running' }]);
+      },
+      getHandle: (workflowId: string) => ({
+        signal: () => {
+          if (workflowId === 'ended') return Promise.reject(new Error('workflow not found'));
+          woken.push(workflowId);
+          return Promise.resolve();
+        },
+      }),
+    };
+    const connection = { withDeadline: (_atMs: number, work: () => Promise<void>) => work() };
+    await wakeMovers(
+      { client: { workflow }, connection } as unknown as TemporalClient,
+      site,
+      logger,
+    );
+    expect(woken).toEqual(['running']);
   });
 
   it('gives up where Temporal does not answer: movers go on by themselves', async () => {

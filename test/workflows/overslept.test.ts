@@ -10,9 +10,12 @@ function stopFor(ms: number): void {
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
+/** Of an attempt that Temporal has just handed out. */
+const prompt = () => ({ currentAttemptScheduledTimestampMs: Date.now() });
+
 describe('an attempt whose worker was stopped', () => {
   it('takes no new timestamp, neither at once nor after its heart beats again', async () => {
-    const environment = new MockActivityEnvironment();
+    const environment = new MockActivityEnvironment(prompt());
     const attempt = environment.run(() =>
       withHeartbeat(async () => {
         assertAwake();
@@ -27,7 +30,7 @@ describe('an attempt whose worker was stopped', () => {
   });
 
   it('tells nothing more to the server, so that a successor is started', async () => {
-    const environment = new MockActivityEnvironment();
+    const environment = new MockActivityEnvironment(prompt());
     let beats = 0;
     environment.on('heartbeat', () => (beats += 1));
     await environment.run(() =>
@@ -39,8 +42,17 @@ describe('an attempt whose worker was stopped', () => {
     expect(beats).toBe(0);
   });
 
+  it('asks at once whether it has a successor where it began late', async () => {
+    const late = { currentAttemptScheduledTimestampMs: Date.now() - 600 };
+    const environment = new MockActivityEnvironment(late);
+    let beats = 0;
+    environment.on('heartbeat', () => (beats += 1));
+    await environment.run(() => withHeartbeat(() => Promise.resolve()));
+    expect(beats).toBe(1);
+  });
+
   it('goes on where it was only slow', async () => {
-    const environment = new MockActivityEnvironment();
+    const environment = new MockActivityEnvironment(prompt());
     let beats = 0;
     environment.on('heartbeat', () => (beats += 1));
     await environment.run(() =>

@@ -6,7 +6,9 @@ import {
   setTaskIntervalSignal,
   taskPausedQuery,
   TASK_WORKFLOWS,
+  wakeSignal,
 } from '../../workflows/contract.ts';
+import type { Glance } from '../../activities/read-metrics.ts';
 import { eventually } from '../support/eventually.ts';
 import { openTemporalRig, type TemporalRig } from '../support/temporal-rig.ts';
 
@@ -48,6 +50,44 @@ it('is paused still, and runs at the new pace once it is resumed', async () => {
     await eventually('it runs again and again', () => runs >= before + 3, { timeoutMs: 60_000 });
   } finally {
     await handle.terminate();
+    await stop();
+  }
+});
+
+it('continues as new after a minute of runs, and goes on', async () => {
+  let runs = 0;
+  const stop = await rig.startWorker({
+    cacheLatestMetrics: () => {
+      runs += 1;
+      return Promise.resolve({ isExporting: false } as Glance);
+    },
+    recordTaskRun: () => Promise.resolve(),
+  });
+  const workflowId = `task-${crypto.randomUUID()}`;
+  const first = await rig.client.workflow.start(TASK_WORKFLOWS.cache_metrics ?? '', {
+    workflowId,
+    taskQueue: rig.taskQueue,
+    args: [{ siteName: 'north', intervalSecs: DAY_SECS }],
+  });
+  try {
+    const firstRun = rig.client.workflow.getHandle(workflowId, first.firstExecutionRunId);
+    await eventually(
+      'its first run has ended',
+      async () => {
+        await rig.client.workflow.getHandle(workflowId).signal(wakeSignal);
+        return (await firstRun.describe()).status.name === 'CONTINUED_AS_NEW';
+      },
+      { timeoutMs: 60_000 },
+    );
+    expect(runs).toBeGreaterThanOrEqual(12);
+    const before = runs;
+    await eventually('the next one goes on', async () => {
+      await rig.client.workflow.getHandle(workflowId).signal(wakeSignal);
+      return runs > before;
+    });
+    expect(runs).toBeLessThan(24);
+  } finally {
+    await rig.client.workflow.getHandle(workflowId).terminate();
     await stop();
   }
 });
