@@ -39,11 +39,19 @@ export interface Metrics {
   observeGateway(system: string, operation: string, durationMs: number, code: string | null): void;
 }
 
+/** At the library's 10 ms it woke an idle process a hundred times a second: 0.7 % of a core, in place of 0.1. */
+const EVENT_LOOP_SAMPLE_MS = 100;
+
 /** `isDefaultIncluded`: also figures of the Node process itself. */
 export function createMetrics(options: { isDefaultIncluded?: boolean } = {}): Metrics {
   const registry = new Registry<OpenMetricsContentType>();
   registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
-  if (options.isDefaultIncluded ?? true) collectDefaultMetrics({ register: registry });
+  if (options.isDefaultIncluded ?? true) {
+    collectDefaultMetrics({
+      register: registry,
+      eventLoopMonitoringPrecision: EVENT_LOOP_SAMPLE_MS,
+    });
+  }
   return {
     registry,
     contentType: registry.contentType,
