@@ -136,16 +136,19 @@ interface Scheduled {
 
 /** What this table says about a schedule, times in milliseconds; the rest, as a pause, is the operator's. */
 function shapeOf({ spec, action, policies }: Scheduled): Record<string, unknown> {
-  const { workflowType, workflowId, taskQueue, args } = action;
-  const { workflowTaskTimeout, workflowExecutionTimeout } = action;
   return {
     intervals: spec.intervals?.map(({ every, offset = 0 }) => ({ every, offset })),
     calendars: spec.calendars ?? [],
     skip: spec.skip ?? [],
     jitter: spec.jitter ?? 0,
-    ...{ startAt: spec.startAt, endAt: spec.endAt },
-    ...{ workflowType, workflowId, taskQueue, args },
-    ...{ workflowTaskTimeout, workflowExecutionTimeout },
+    startAt: spec.startAt,
+    endAt: spec.endAt,
+    workflowType: action.workflowType,
+    workflowId: action.workflowId,
+    taskQueue: action.taskQueue,
+    args: action.args,
+    workflowTaskTimeout: action.workflowTaskTimeout,
+    workflowExecutionTimeout: action.workflowExecutionTimeout,
     overlap: policies?.overlap,
     catchupWindow: policies?.catchupWindow,
   };

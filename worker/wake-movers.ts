@@ -29,13 +29,11 @@ export async function wakeMovers(
           logger.info({ workflowId }, 'woke a mover that may have lost its worker');
         } catch (error) {
           // The list is a moment behind: a mover that has just ended must not keep the others from it.
-          const message = error instanceof Error ? error.message : String(error);
-          logger.warn({ workflowId, message }, 'a mover was not woken');
+          logger.warn({ workflowId, error }, 'a mover was not woken');
         }
       }
     });
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    logger.warn({ message }, 'movers were not woken, they go on when Temporal notices');
+    logger.warn({ error }, 'movers were not woken, they go on when Temporal notices');
   }
 }
