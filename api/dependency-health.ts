@@ -1,7 +1,7 @@
 /** Whether each neighbour answers, asked at most every two seconds. */
 import { GatewayError } from '../gateways/gateway-error.ts';
 import type { Dependencies } from './dependencies.ts';
-import { memoize, withTimeout } from './memoize.ts';
+import { memoize, withTimeout } from '../platform/memoize.ts';
 import type { DependenciesView } from './schemas/task.ts';
 
 const PING_TIMEOUT_MS = 1500;

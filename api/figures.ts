@@ -7,7 +7,7 @@ import { balanceOf } from './balancing-view.ts';
 import { presentCatastrophe } from './catastrophe-view.ts';
 import { readCluster } from './cluster-view.ts';
 import type { Dependencies } from './dependencies.ts';
-import { memoize } from './memoize.ts';
+import { memoize } from '../platform/memoize.ts';
 import type { ViewState } from './state.ts';
 import { createTaskFigures } from './task-figures.ts';
 

@@ -1,7 +1,7 @@
 /** Whether this controller owns its site; one that does not stays passive. */
 import type { Dependencies } from './dependencies.ts';
 import { ApiError } from './errors.ts';
-import { memoize } from './memoize.ts';
+import { memoize } from '../platform/memoize.ts';
 
 const OWN_NAME_AGE_MS = 60_000;
 

@@ -2,7 +2,7 @@
 import type { SiteMetrics } from '../workflows/domain/metrics.ts';
 import { lookBacksOf } from '../workflows/domain/policy-settings.ts';
 import type { Dependencies } from './dependencies.ts';
-import { memoize, withTimeout } from './memoize.ts';
+import { memoize, withTimeout } from '../platform/memoize.ts';
 
 const PROMETHEUS_AGE_MS = 2000;
 const PROMETHEUS_TIMEOUT_MS = 1500;

@@ -4,7 +4,7 @@ import type { TaskState } from '../gateways/temporal/temporal.ts';
 import { ENDLESS_TASKS } from '../workflows/contract.ts';
 import { TASK_NAMES, type TaskName } from '../workflows/domain/decision.ts';
 import type { Dependencies } from './dependencies.ts';
-import { memoize, withTimeout } from './memoize.ts';
+import { memoize, withTimeout } from '../platform/memoize.ts';
 import type { TaskView } from './schemas/task.ts';
 
 const TEMPORAL_TIMEOUT_MS = 2000;
@@ -19,7 +19,7 @@ export type TaskStates = ReadonlyMap<TaskName, TaskState> | null;
 export interface TaskBook {
   /** Read afresh: for the page of the tasks. */
   read(): Promise<{ isTemporalAnswering: boolean; tasks: TaskView[] }>;
-  /** At most 10 s old where Temporal is concerned: for what is read all the time. */
+  /** Some 10 s old where Temporal is concerned: for what is read all the time. */
   glance(): Promise<readonly TaskView[]>;
 }
 
@@ -44,12 +44,13 @@ export function createTaskBook(dependencies: Dependencies): TaskBook {
       const state = states?.get(task) ?? null;
       return presentTask(dependencies, { task, run, state, lookingSinceMs });
     });
-  const glanceAtStates = memoize(() => readTaskStates(dependencies), STATES_AGE_MS, now);
+  const listTasks = () => dependencies.temporal.listTasks(config.site);
+  const glanceAtStates = memoize(() => unlessSilent(dependencies, listTasks()), STATES_AGE_MS, now);
   return {
     read: async () => {
       const [runs, states] = await Promise.all([
         store.readTaskRuns(config.site),
-        readTaskStates(dependencies),
+        unlessSilent(dependencies, readTasks(dependencies)),
       ]);
       return { isTemporalAnswering: states !== null, tasks: present(runs, states) };
     },
@@ -115,9 +116,16 @@ function presentRun(run: TaskRun | null, nowMs: number): RunView {
   };
 }
 
-async function readTaskStates({ temporal, config, logger }: Dependencies): Promise<TaskStates> {
+/** One by one, each as it is now. */
+function readTasks({ temporal, config }: Dependencies): Promise<(TaskState | null)[]> {
   const tasks = TASK_NAMES.filter(isScheduled);
-  const reading = Promise.all(tasks.map((task) => temporal.readTask(config.site, task)));
+  return Promise.all(tasks.map((task) => temporal.readTask(config.site, task)));
+}
+
+async function unlessSilent(
+  { logger }: Dependencies,
+  reading: Promise<readonly (TaskState | null)[]>,
+): Promise<TaskStates> {
   try {
     const states = await withTimeout(reading, TEMPORAL_TIMEOUT_MS, () => new Error('timeout'));
     return new Map(states.filter((state) => state !== null).map((state) => [state.task, state]));

@@ -1,12 +1,9 @@
-/** The only proxyActivities calls, grouped by kind of I/O. */
-import { proxyActivities } from '@temporalio/workflow';
+/** The only proxyActivities and proxyLocalActivities calls, grouped by kind of I/O. */
+import { patched, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
 
-/**
- * Reads and records of a scheduled task: few attempts within less than a period. A run that cannot
- * read the world gives up; the next one starts afresh.
- */
-export const taskActivities = proxyActivities<Activities>({
+/** Within less than a period; the next run starts afresh. */
+const FEW_ATTEMPTS = {
   startToCloseTimeout: '10s',
   scheduleToCloseTimeout: '25s',
   retry: {
@@ -15,7 +12,20 @@ export const taskActivities = proxyActivities<Activities>({
     maximumInterval: '5s',
     maximumAttempts: 3,
   },
-});
+} as const;
+
+/** Reads and records of a scheduled task. A run that cannot read the world gives up. */
+export const taskActivities = proxyActivities<Activities>(FEW_ATTEMPTS);
+
+const localActivities = proxyLocalActivities<Activities>(FEW_ATTEMPTS);
+
+/**
+ * What is done so often that Temporal's share of it counts: reads of the 5-second tasks, and the record of
+ * every run. Within the workflow task that asks for it, since an activity of its own is another workflow
+ * task too (ADR 25). A killed worker's successor does it again.
+ */
+export const frequentActivities = (): typeof taskActivities =>
+  patched('frequent-activities-are-local') ? localActivities : taskActivities;
 
 /** Acts of a task that must not be lost once they are decided: asked again for as long as a period lasts. */
 export const actActivities = proxyActivities<Activities>({

@@ -1,4 +1,4 @@
-import { taskActivities } from './activity-options.ts';
+import { frequentActivities, taskActivities } from './activity-options.ts';
 import type { TaskInput } from './contract.ts';
 import { runEndlessly } from './endless-task.ts';
 import { assessHealth } from './policy/assess-health.ts';
@@ -10,7 +10,7 @@ import { assessHealth } from './policy/assess-health.ts';
 export async function cacheMetrics(input: TaskInput): Promise<void> {
   let critical: readonly string[] = [];
   await runEndlessly(input, 'cache_metrics', async () => {
-    const glance = await taskActivities.cacheLatestMetrics();
+    const glance = await frequentActivities().cacheLatestMetrics();
     if (!glance.isExporting) return { skipped: 1 };
     if (glance.blindReason !== null) return { blind: 1 };
     const now = glance.suspects

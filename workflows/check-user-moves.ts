@@ -1,5 +1,5 @@
 import { patched } from '@temporalio/workflow';
-import { actActivities, taskActivities } from './activity-options.ts';
+import { actActivities, frequentActivities } from './activity-options.ts';
 import type { MoverPause, MoveRequest, TaskInput } from './contract.ts';
 import { runEndlessly } from './endless-task.ts';
 import type { Operation } from './domain/operation.ts';
@@ -16,7 +16,7 @@ import { recordMoves } from './record-moves.ts';
  */
 export async function checkUserMoves(input: TaskInput): Promise<void> {
   await runEndlessly(input, 'check_user_moves', async () => {
-    const moves = await taskActivities.readMoves();
+    const moves = await frequentActivities().readMoves();
     if (!moves.isOwner) return { notTheOwner: 1 };
     const { epoch, forgotten } = moves;
     if (patched('follow-ups-recorded')) {

@@ -18,7 +18,7 @@ import {
 } from './contract.ts';
 import type { TaskInput } from './contract.ts';
 import type { TaskName } from './domain/decision.ts';
-import { taskActivities } from './activity-options.ts';
+import { frequentActivities } from './activity-options.ts';
 import { causeOf } from './failure-cause.ts';
 
 /**
@@ -97,7 +97,7 @@ export async function runOnce(
   }
   const run = { task, startedAtMs, endedAtMs: Date.now(), outcomes, error };
   try {
-    await taskActivities.recordTaskRun(run);
+    await frequentActivities().recordTaskRun(run);
   } catch (failure) {
     if (isCancellation(failure)) throw failure;
     log.warn('task run not recorded', { task, error: causeOf(failure) });

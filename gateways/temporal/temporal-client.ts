@@ -3,6 +3,7 @@ import { WithStartWorkflowOperation } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
 import { TypedSearchAttributes } from '@temporalio/common';
 import type { Config } from '../../platform/config.ts';
+import { memoize } from '../../platform/memoize.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import { createTemporalClient } from '../../platform/temporal.ts';
 import type { TemporalClient } from '../../platform/temporal.ts';
@@ -34,6 +35,8 @@ export const QUICK_TIMEOUT_MS = 3000;
  * takes up to 2 s on a busy machine; where it is given up, Temporal waits ever longer before the next one.
  */
 const WORKFLOW_TASK_TIMEOUT = '3s';
+/** An address leads to another installation at most once in a long while; whose the site is is read each time. */
+const OWNER_NAME_AGE_MS = 10_000;
 
 export interface ClosableTemporal extends Temporal {
   close(): Promise<void>;
@@ -53,11 +56,15 @@ export function createTemporal(config: Config['temporal'], metrics: Metrics): Cl
   return {
     ...moverMethods(call),
     ...taskMethods(call),
-    readOwnerName: () =>
-      call('readOwnerName', 'cluster', async ({ workflowService }) => {
-        const { clusterId } = await workflowService.getClusterInfo({});
-        return `${clusterId}/${config.namespace}`;
-      }),
+    readOwnerName: memoize(
+      () =>
+        call('readOwnerName', 'cluster', async ({ workflowService }) => {
+          const { clusterId } = await workflowService.getClusterInfo({});
+          return `${clusterId}/${config.namespace}`;
+        }),
+      OWNER_NAME_AGE_MS,
+      Date.now,
+    ),
     ping: async () => {
       await call('ping', 'cluster', ({ workflowService }) => workflowService.getSystemInfo({}));
     },

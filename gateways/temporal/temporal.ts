@@ -41,7 +41,9 @@ export interface Temporal {
   pauseTask(siteName: string, task: TaskName, note: string): Promise<void>;
   resumeTask(siteName: string, task: TaskName, note: string): Promise<void>;
   readTask(siteName: string, task: TaskName): Promise<TaskState | null>;
-  /** `<cluster id>/<namespace>`: who owns a site. */
+  /** All that are there, as Temporal lists them: it may be a second or two behind, and costs a fifth. */
+  listTasks(siteName: string): Promise<TaskState[]>;
+  /** `<cluster id>/<namespace>`: who owns a site. At most 10 s old, since every act asks for it. */
   readOwnerName(): Promise<string>;
   ping(): Promise<void>;
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { randomUUID } from 'node:crypto';
 import { TypedSearchAttributes } from '@temporalio/common';
 import {
@@ -191,6 +192,7 @@ describe('temporal: tasks', () => {
   it('are unknown before they are created', async () => {
     expect(await temporal.readTask(site, clock)).toBeNull();
     expect(await temporal.readTask(site, health)).toBeNull();
+    expect(await temporal.listTasks(site)).toEqual([]);
     expect(await failureOf(temporal.runTask(site, health))).toMatchObject({
       system: 'temporal',
       code: 'NotFound',
@@ -214,6 +216,7 @@ describe('temporal: tasks', () => {
       isPaused: true,
       pausedNote: 'maintenance',
     });
+    expect(await temporal.listTasks(site)).toEqual([await temporal.readTask(site, clock)]);
     await temporal.resumeTask(site, clock, 'done');
     expect(await temporal.readTask(site, clock)).toMatchObject({ isPaused: false });
     await temporal.runTask(site, clock);
@@ -244,7 +247,17 @@ describe('temporal: tasks', () => {
       pausedNote: 'maintenance',
       nextRunAtMs: null,
     });
+    // The list is a little behind.
+    await eventually('it is listed as paused', async () => {
+      const listed = await temporal.listTasks(site);
+      return isDeepStrictEqual(listed, [await temporal.readTask(site, health)]);
+    });
     await temporal.resumeTask(site, health, 'done');
+    await eventually('it is listed with its next run', async () => {
+      const [listed] = await temporal.listTasks(site);
+      const described = await temporal.readTask(site, health);
+      return listed?.isPaused === false && listed.nextRunAtMs === described?.nextRunAtMs;
+    });
     await temporal.runTask(site, health);
     await eventually('it ran', async () => (await schedule.describe()).info.numActionsTaken === 1);
     await schedule.delete();

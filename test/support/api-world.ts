@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { createApp, type App } from '../../api/app.ts';
 import { hashSecret, newSecret } from '../../api/auth.ts';
+import { isScheduled } from '../../api/task-view.ts';
 import type { Dependencies } from '../../api/dependencies.ts';
 import type { LiveEvent } from '../../gateways/cache/cache.ts';
 import { CassandraSession } from '../../gateways/cassandra-session.ts';
@@ -11,11 +12,12 @@ import { createControllerStore } from '../../gateways/controller-store/cassandra
 import { initControllerStore } from '../../gateways/controller-store/init.ts';
 import { createGeodb } from '../../gateways/geodb/cassandra-geodb.ts';
 import { initGeodb } from '../../gateways/geodb/init.ts';
-import type { Temporal } from '../../gateways/temporal/temporal.ts';
+import type { TaskState, Temporal } from '../../gateways/temporal/temporal.ts';
 import { readConfig, type Config } from '../../platform/config.ts';
 import { createLogger } from '../../platform/logger.ts';
 import { createMetrics } from '../../platform/metrics.ts';
 import type { MoveAnswer, MoveRequest } from '../../workflows/contract.ts';
+import { TASK_NAMES, type TaskName } from '../../workflows/domain/decision.ts';
 import type { SiteMetrics } from '../../workflows/domain/metrics.ts';
 import type { Operation } from '../../workflows/domain/operation.ts';
 import { testNet } from './test-net.ts';
@@ -255,6 +257,13 @@ function playedNeighbours(played: Played): Pick<Dependencies, 'temporal' | 'cach
   };
 }
 
+const stateOf = (task: TaskName): TaskState => ({
+  task,
+  isPaused: false,
+  pausedNote: null,
+  nextRunAtMs: Date.now() + 1000,
+});
+
 function playedTemporal(played: Played): Temporal {
   const answer = <T>(value: T): Promise<T> =>
     played.temporalError === null ? Promise.resolve(value) : Promise.reject(played.temporalError);
@@ -290,8 +299,8 @@ function playedTemporal(played: Played): Temporal {
       played.controls.push(`resume ${task}: ${note}`);
       return answer(undefined);
     },
-    readTask: (_site, task) =>
-      answer({ task, isPaused: false, pausedNote: null, nextRunAtMs: Date.now() + 1000 }),
+    readTask: (_site, task) => answer(stateOf(task)),
+    listTasks: () => answer(TASK_NAMES.filter(isScheduled).map(stateOf)),
     readOwnerName: () => answer('test/default'),
     ping: () => answer(undefined),
   };
