@@ -150,12 +150,40 @@ interface TaskScenario {
 const health = (name: string, ...decisions: Partial<RecordedDecision>[]) =>
   [`checkBackendHealth.${name}`, { workflowType: 'checkBackendHealth', decisions }] as const;
 
+const TAKING_UP: TaskScenario = {
+  workflowType: 'checkUserMoves',
+  isEndless: true,
+  activities: {
+    keepMoves: () => Promise.resolve({ snapshotId: 'snapshot-1' }),
+    lookForForeignMoves: () =>
+      Promise.resolve({
+        siteName: 'north',
+        takenAtMs: Date.now(),
+        settings: aSnapshot().settings,
+        situation: {
+          automation: 'running',
+          features: aSnapshot().features,
+        },
+        moves: [],
+      } as unknown as ForeignMovesSeen),
+    readMoves: () =>
+      Promise.resolve({
+        takenAtMs: Date.now(),
+        isOwner: true,
+        epoch: 1,
+        settings: aSnapshot().settings,
+        open: [{ operation: aRow({ updatedAtMs: 0 }), isMoverRunning: false, chunks: [] }],
+      }),
+  },
+};
+
 const TASKS: Readonly<Record<string, TaskScenario>> = {
   ...Object.fromEntries([
     health('partial', { kind: 'movePartially', reason: 'FailureRateDegraded' }),
     health('paused', { kind: 'pauseOperation', reason: 'AutomationPaused' }),
     health('resumed', { kind: 'resumeOperation', reason: 'AutomationResumed' }),
     health('set-online', { kind: 'setOnline', reason: 'ProbesSucceed' }),
+    health('recorded-within', { kind: 'pauseOperation', reason: 'AutomationPaused' }),
     health('set-offline', { kind: 'setOffline', reason: 'CatastropheProtection' }),
   ]),
   'evacuateZeroLoadFactorHosts.drain': {
@@ -185,29 +213,18 @@ const TASKS: Readonly<Record<string, TaskScenario>> = {
     workflowType: 'checkSiteReachability',
     activities: { readSiteReachability: () => Promise.resolve({ reachable: 1, unreachable: 0 }) },
   },
-  'checkUserMoves.taking-up': {
-    workflowType: 'checkUserMoves',
+  'checkUserMoves.taking-up': TAKING_UP,
+  'checkUserMoves.reading-within': TAKING_UP,
+  'cacheMetrics.reading-within': {
+    workflowType: 'cacheMetrics',
     isEndless: true,
     activities: {
-      keepMoves: () => Promise.resolve({ snapshotId: 'snapshot-1' }),
-      lookForForeignMoves: () =>
+      cacheLatestMetrics: () =>
         Promise.resolve({
-          siteName: 'north',
-          takenAtMs: Date.now(),
+          isExporting: true,
+          blindReason: null,
+          suspects: [],
           settings: aSnapshot().settings,
-          situation: {
-            automation: 'running',
-            features: aSnapshot().features,
-          },
-          moves: [],
-        } as unknown as ForeignMovesSeen),
-      readMoves: () =>
-        Promise.resolve({
-          takenAtMs: Date.now(),
-          isOwner: true,
-          epoch: 1,
-          settings: aSnapshot().settings,
-          open: [{ operation: aRow({ updatedAtMs: 0 }), isMoverRunning: false, chunks: [] }],
         }),
     },
   },
