@@ -22,10 +22,13 @@ export type DecidedUnder = { readonly epoch?: number | null | undefined };
 export async function readClaim(context: ActivityContext): Promise<SiteClaim> {
   const siteName = context.config.site;
   const ownerName = await context.temporal.readOwnerName();
-  const row =
-    (await context.geodb.readOwner(siteName)) ??
-    (await context.geodb.claimIfFree(siteName, ownerName));
+  const row = (await context.geodb.readOwner(siteName)) ?? (await claimFree(context));
   return { ...row, isOurs: row.owner === ownerName };
+}
+
+/** For good, so by the name of now. */
+async function claimFree({ geodb, temporal, config }: ActivityContext) {
+  return geodb.claimIfFree(config.site, await temporal.readOwnerName({ isAskedNow: true }));
 }
 
 export function isUnder(claim: SiteClaim, { epoch }: DecidedUnder): boolean {

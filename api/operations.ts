@@ -13,8 +13,19 @@ export interface Asked {
   readonly actor: string;
   readonly reason: string;
   readonly holdSecs?: number;
+  /** Of what is started, 1 to 100; absent: full speed. */
+  readonly speedPercent?: number | undefined;
   /** Of the site's claim. */
   readonly epoch?: number | null;
+}
+
+/** For the audit: what was started, and at which speed where it is not full speed. */
+export function startedDetail(
+  operations: readonly Pick<Operation, 'operationId' | 'speedPercent'>[],
+): string {
+  const speed = operations[0]?.speedPercent ?? 100;
+  const ids = operations.map(({ operationId }) => operationId).join(' ');
+  return speed === 100 ? ids : `${ids} at ${speed} %`;
 }
 
 /** Throws ApiError OperationUnknown. */
@@ -167,7 +178,7 @@ function operationRunning(source: Backend, operationId: string): ApiError {
 export function newRequest(
   { config }: Dependencies,
   source: Backend,
-  { actor, reason, epoch = null }: Asked,
+  { actor, reason, epoch = null, speedPercent }: Asked,
 ): MoveRequest {
   return {
     operationId: ulid(),
@@ -186,6 +197,7 @@ export function newRequest(
     reason,
     decisionId: null,
     epoch,
+    ...(speedPercent === undefined ? {} : { speedPercent }),
   };
 }
 
@@ -209,7 +221,7 @@ function plannedOperation({ now }: Dependencies, request: MoveRequest, users: nu
     counts: { ...NO_MOVES, planned: users, remaining: users },
     stuck: 0,
     forced: 0,
-    speedPercent: 100,
+    speedPercent: request.speedPercent ?? 100,
     createdAtMs: now(),
     startedAtMs: null,
     firstConfirmedAtMs: null,

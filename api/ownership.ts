@@ -1,9 +1,10 @@
 /** Whether this controller owns its site; one that does not stays passive. */
 import type { Dependencies } from './dependencies.ts';
 import { ApiError } from './errors.ts';
-import { memoize } from '../platform/memoize.ts';
+import { withTimeout } from '../platform/memoize.ts';
 
-const OWN_NAME_AGE_MS = 60_000;
+/** A Temporal that is silent must not make every answer wait: it has not become another one. */
+const NAME_TIMEOUT_MS = 500;
 
 export interface OwnershipView {
   /** null: Temporal does not answer, so unknown. */
@@ -15,9 +16,10 @@ export interface OwnershipView {
 /** Rejects where Cassandra does not work. */
 export type Ownership = () => Promise<OwnershipView>;
 
-export function createOwnership({ geodb, temporal, config, now }: Dependencies): Ownership {
+export function createOwnership({ geodb, temporal, config }: Dependencies): Ownership {
   let lastName: string | null = null;
-  const readName = memoize(() => temporal.readOwnerName(), OWN_NAME_AGE_MS, now);
+  const readName = () =>
+    withTimeout(temporal.readOwnerName(), NAME_TIMEOUT_MS, () => new Error('no answer in time'));
   return async () => {
     const [owner, name] = await Promise.all([
       geodb.readOwner(config.site),

@@ -44,18 +44,25 @@ export function createTaskBook(dependencies: Dependencies): TaskBook {
       const state = states?.get(task) ?? null;
       return presentTask(dependencies, { task, run, state, lookingSinceMs });
     });
-  const listTasks = () => dependencies.temporal.listTasks(config.site);
-  const glanceAtStates = memoize(() => unlessSilent(dependencies, listTasks()), STATES_AGE_MS, now);
+  // Only an answer is kept: whoever comes after a failure asks again.
+  const listTasks = memoize(
+    () => inTime(dependencies.temporal.listTasks(config.site)),
+    STATES_AGE_MS,
+    now,
+  );
   return {
     read: async () => {
       const [runs, states] = await Promise.all([
         store.readTaskRuns(config.site),
-        unlessSilent(dependencies, readTasks(dependencies)),
+        unlessSilent(dependencies, inTime(readTasks(dependencies))),
       ]);
       return { isTemporalAnswering: states !== null, tasks: present(runs, states) };
     },
     glance: async () => {
-      const [runs, states] = await Promise.all([store.readTaskRuns(config.site), glanceAtStates()]);
+      const [runs, states] = await Promise.all([
+        store.readTaskRuns(config.site),
+        unlessSilent(dependencies, listTasks()),
+      ]);
       return present(runs, states);
     },
   };
@@ -122,12 +129,15 @@ function readTasks({ temporal, config }: Dependencies): Promise<(TaskState | nul
   return Promise.all(tasks.map((task) => temporal.readTask(config.site, task)));
 }
 
+const inTime = <T>(reading: Promise<T>): Promise<T> =>
+  withTimeout(reading, TEMPORAL_TIMEOUT_MS, () => new Error('timeout'));
+
 async function unlessSilent(
   { logger }: Dependencies,
   reading: Promise<readonly (TaskState | null)[]>,
 ): Promise<TaskStates> {
   try {
-    const states = await withTimeout(reading, TEMPORAL_TIMEOUT_MS, () => new Error('timeout'));
+    const states = await reading;
     return new Map(states.filter((state) => state !== null).map((state) => [state.task, state]));
   } catch (error) {
     logger.debug({ error }, 'task states could not be read');

@@ -10,6 +10,7 @@ import {
 import type { Config } from '../platform/config.ts';
 import {
   ENDLESS_TASKS,
+  pauseMemo,
   setTaskIntervalSignal,
   TASK_WORKFLOWS,
   taskIdOf,
@@ -58,7 +59,7 @@ async function keepEndless(client: Client, config: Config, rhythm: TaskRhythm): 
     taskQueue: taskQueueOf(config.site),
     workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT_MS,
     args: [inputOf(config, rhythm)],
-    memo: { intervalSecs: rhythm.intervalSecs },
+    memo: { intervalSecs: rhythm.intervalSecs, ...pauseMemo(false, undefined) },
   } as const;
   if (!hasChanged) {
     const workflowIdConflictPolicy = 'USE_EXISTING';

@@ -17,15 +17,25 @@ const FEW_ATTEMPTS = {
 /** Reads and records of a scheduled task. A run that cannot read the world gives up. */
 export const taskActivities = proxyActivities<Activities>(FEW_ATTEMPTS);
 
-const localActivities = proxyLocalActivities<Activities>(FEW_ATTEMPTS);
+/**
+ * A retry is a timer of the workflow, however short: retried within one workflow task, all attempts would hold up
+ * queries, the time in between would not be in the record of the run, and the third would be cut short by the
+ * time that the first one had.
+ */
+const localActivities = proxyLocalActivities<Activities>({
+  ...FEW_ATTEMPTS,
+  localRetryThreshold: '1ms',
+});
 
 /**
  * What is done so often that Temporal's share of it counts: reads of the 5-second tasks, and the record of
  * every run. Within the workflow task that asks for it, since an activity of its own is another workflow
- * task too (ADR 25). A killed worker's successor does it again.
+ * task too (ADR 25). A killed worker's successor does it again. They have no heartbeat.
  */
-export const frequentActivities = (): typeof taskActivities =>
-  patched('frequent-activities-are-local') ? localActivities : taskActivities;
+export const frequentActivities = (): Pick<
+  Activities,
+  'cacheLatestMetrics' | 'readMoves' | 'recordTaskRun'
+> => (patched('frequent-activities-are-local') ? localActivities : taskActivities);
 
 /** Acts of a task that must not be lost once they are decided: asked again for as long as a period lasts. */
 export const actActivities = proxyActivities<Activities>({

@@ -25,6 +25,12 @@ export interface TaskInput {
   readonly pausedNote?: string;
 }
 
+/** What the memo of an endless task says beside its interval: who asks has to wait for no worker then. */
+export const pauseMemo = (isPaused: boolean, note: string | undefined) => ({
+  isPaused,
+  pausedNote: note ?? null,
+});
+
 /** The rest are Temporal Schedules. */
 export const ENDLESS_TASKS: readonly TaskName[] = ['cache_metrics', 'check_user_moves'];
 
@@ -135,6 +141,8 @@ export interface MoveRequest extends MoveOrder {
   readonly decisionId: string | null;
   /** Of the site's claim when it was asked for: under another one its mover leaves. Null or absent: not known. */
   readonly epoch?: number | null;
+  /** From its first chunk on, 1 to 100 per cent of full speed. Absent: full speed, or as it was when taken up. */
+  readonly speedPercent?: number;
   /** Absent: a new operation. */
   readonly takenUp?: TakenUp;
 }

@@ -1,9 +1,9 @@
 /** The 5-second tasks: one endless workflow each, because schedules at that pace cost several times as much. */
 import {
   condition,
-  continueAsNew,
   isCancellation,
   log,
+  makeContinueAsNewFunc,
   patched,
   setHandler,
   upsertMemo,
@@ -16,7 +16,7 @@ import {
   taskPausedQuery,
   wakeSignal,
 } from './contract.ts';
-import type { TaskInput } from './contract.ts';
+import { pauseMemo, type TaskInput } from './contract.ts';
 import type { TaskName } from './domain/decision.ts';
 import { frequentActivities } from './activity-options.ts';
 import { causeOf } from './failure-cause.ts';
@@ -47,13 +47,18 @@ export async function runEndlessly(
   setHandler(wakeSignal, () => {
     isWoken = true;
   });
+  const tellPause = (): void => {
+    if (patched('pause-in-memo')) upsertMemo(pauseMemo(isPaused, pausedNote));
+  };
   setHandler(pauseTaskSignal, (note) => {
     isPaused = true;
     pausedNote = note;
+    tellPause();
   });
   setHandler(resumeTaskSignal, () => {
     isPaused = false;
     pausedNote = undefined;
+    tellPause();
   });
   setHandler(setTaskIntervalSignal, (secs) => {
     intervalSecs = secs;
@@ -72,7 +77,9 @@ export async function runEndlessly(
     await condition(() => isWoken, intervalSecs * 1000);
     if (workflowInfo().continueAsNewSuggested) break;
   }
-  await continueAsNew<(next: TaskInput) => Promise<void>>({
+  const memo = { intervalSecs, ...pauseMemo(isPaused, pausedNote) };
+  const next = makeContinueAsNewFunc<(next: TaskInput) => Promise<void>>({ memo });
+  await next({
     siteName: input.siteName,
     intervalSecs,
     isPaused,

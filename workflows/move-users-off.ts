@@ -142,8 +142,8 @@ async function takeRequest(mover: Mover, waitMs: number): Promise<boolean> {
   if (request === null) return false;
   Object.assign(mover.inbox, emptyInbox());
   const { takenUp } = request;
+  mover.inbox.speedPercent = takenUp?.speedPercent ?? request.speedPercent ?? 100;
   if (takenUp !== undefined) {
-    mover.inbox.speedPercent = takenUp.speedPercent;
     mover.inbox.pause = takenUp.startedAtMs === null ? null : takenUp.pause;
   }
   mover.state = openBook(request, Date.now());

@@ -4,7 +4,7 @@ import { findHomeBackend, readCluster } from '../cluster-view.ts';
 import { ApiError } from '../errors.ts';
 import { liveEvent } from '../live-event.ts';
 import { presentOperation } from '../operation-view.ts';
-import { requestEvacuation } from '../operations.ts';
+import { requestEvacuation, startedDetail } from '../operations.ts';
 import { requireOwner } from '../ownership.ts';
 import { planEvacuation, requireSamePlan } from '../plan-evacuation.ts';
 import { identityOf } from '../router.ts';
@@ -34,7 +34,7 @@ const evacuateBackend = createRoute({
 evacuateRoutes.openapi(evacuateBackend, async (c) => {
   const state = c.get('api');
   const { dependencies } = state;
-  const { reason, dryRun, plan: planToken } = c.req.valid('json');
+  const { reason, dryRun, plan: planToken, speedPercent } = c.req.valid('json');
   const cluster = await readCluster(dependencies);
   const source = findHomeBackend(cluster, c.req.valid('param').host);
   const plan = await planEvacuation(state, cluster, source);
@@ -48,9 +48,9 @@ evacuateRoutes.openapi(evacuateBackend, async (c) => {
     const why = plan.refused.map((refused) => `${refused.host}: ${refused.reason}`).join(', ');
     throw new ApiError('NoTarget', `no Backend can take the users of ${source.host} (${why})`);
   }
-  const asked = { actor: identityOf(c).actor, reason, epoch };
+  const asked = { actor: identityOf(c).actor, reason, epoch, speedPercent };
   const operation = await requestEvacuation(dependencies, source, plan.users, asked);
-  c.set('auditDetail', operation.operationId);
+  c.set('auditDetail', startedDetail([operation]));
   await dependencies.cache.publish(liveEvent(dependencies, 'operations'));
   return c.json(presentOperation(cluster, operation), 202);
 });

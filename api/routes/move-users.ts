@@ -8,6 +8,7 @@ import {
   findSite,
   readCluster,
 } from '../cluster-view.ts';
+import { startedDetail } from '../operations.ts';
 import { requireOwner } from '../ownership.ts';
 import { ApiError } from '../errors.ts';
 import { idempotent, IdempotencyHeader } from '../idempotency.ts';
@@ -198,9 +199,10 @@ async function moveShare(
     c.set('auditDetail', 'dryRun');
     return { plan };
   }
-  await requireOwner(state);
+  const epoch = await requireOwner(state);
   if (body.plan !== undefined) requireSamePlans(body.plan, plan);
-  const asked = { actor: identityOf(c).actor, reason: body.reason };
+  const { reason, speedPercent } = body;
+  const asked = { actor: identityOf(c).actor, reason, epoch, speedPercent };
   const started = await startShare(state.dependencies, cluster, plan, { kind, part, asked });
   await tellStarted(c, started);
   return { plan: null, started };
@@ -213,8 +215,8 @@ async function moveNamed(
   const state = c.get('api');
   const cluster = await readCluster(state.dependencies);
   const target = findBackend(cluster, wanted.destHost);
-  await requireOwner(state);
-  const asked = { actor: identityOf(c).actor, reason: wanted.reason };
+  const epoch = await requireOwner(state);
+  const asked = { actor: identityOf(c).actor, reason: wanted.reason, epoch };
   const { users } = wanted;
   const started = await startNamed(state.dependencies, cluster, { users, target, asked });
   await tellStarted(c, started);
@@ -223,6 +225,6 @@ async function moveNamed(
 
 async function tellStarted(c: Context<ApiEnv>, { operations }: MovesStarted): Promise<void> {
   const { dependencies } = c.get('api');
-  c.set('auditDetail', operations.map(({ operationId }) => operationId).join(' '));
+  c.set('auditDetail', startedDetail(operations));
   await dependencies.cache.publish(liveEvent(dependencies, 'operations'));
 }

@@ -1,6 +1,6 @@
 /** Moves that an operator asks for, other than a whole evacuation. */
 import { z } from '@hono/zod-openapi';
-import { EvacuationPlan, OperationView } from './operation.ts';
+import { EvacuationPlan, OperationView, speedField } from './operation.ts';
 import { reasonField } from './problem.ts';
 
 const hostName = z.string().min(1).max(255);
@@ -16,6 +16,7 @@ export const MoveShareBody = z
       description: 'All Backends of these sites that may take users.',
     }),
     dryRun: z.boolean().default(false).openapi({ description: 'Only the plan; moves nobody.' }),
+    speedPercent: speedField,
     plan: z.string().min(1).max(60_000).optional().openapi({
       description:
         'The planToken of a plan: refused with 409 where the plan would now differ by over 5 %.',

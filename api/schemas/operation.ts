@@ -86,14 +86,22 @@ export const CancelBody = z
   })
   .openapi('CancelBody');
 
+const speed = z.number().min(1).max(100);
+
 export const SpeedBody = z
-  .object({ speedPercent: z.number().min(1).max(100), reason: reasonField })
+  .object({ speedPercent: speed, reason: reasonField })
   .openapi('SpeedBody');
+
+/** Of what is started by the same request. */
+export const speedField = speed.optional().openapi({
+  description: 'Per cent of full speed, from the first user on; it can be changed while it runs.',
+});
 
 export const EvacuateBody = z
   .object({
     reason: reasonField,
     dryRun: z.boolean().default(false).openapi({ description: 'Only the plan; moves nobody.' }),
+    speedPercent: speedField,
     plan: z.string().min(1).max(8000).optional().openapi({
       description:
         'The planToken of a plan: refused with 409 where the plan would now differ by over 5 %.',

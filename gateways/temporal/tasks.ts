@@ -1,6 +1,7 @@
 /** Tasks at Temporal: endless workflows are reached by signals, the others are Schedules. */
 import { ScheduleOverlapPolicy } from '@temporalio/client';
-import type { Client, ScheduleSummary } from '@temporalio/client';
+import type { Client, WorkflowService } from '@temporalio/client';
+import { tsToDate } from '@temporalio/common/lib/time.js';
 import {
   ENDLESS_TASKS,
   pauseTaskSignal,
@@ -18,6 +19,10 @@ type TaskMethods = Pick<
   Temporal,
   'runTask' | 'pauseTask' | 'resumeTask' | 'readTask' | 'listTasks'
 >;
+
+const LIST_PAGE = 100;
+
+type ListedPage = Awaited<ReturnType<WorkflowService['listSchedules']>>;
 
 export function taskMethods(call: TemporalCall): TaskMethods {
   return {
@@ -72,10 +77,10 @@ function isEndless(task: TaskName): boolean {
 async function readEndless(client: Client, id: string, task: TaskName): Promise<TaskState | null> {
   const handle = client.workflow.getHandle(id);
   try {
-    const { status } = await handle.describe();
+    const { status, memo } = await handle.describe();
     if (status.name !== 'RUNNING') return null;
-    const { isPaused, note } = await handle.query(taskPausedQuery);
-    return { task, isPaused, pausedNote: note, nextRunAtMs: null };
+    const pause = pauseOf(memo) ?? (await handle.query(taskPausedQuery));
+    return { task, isPaused: pause.isPaused, pausedNote: pause.note, nextRunAtMs: null };
   } catch (error) {
     if (isNotFound(error)) return null;
     throw error;
@@ -88,11 +93,22 @@ async function readScheduled(
   task: TaskName,
 ): Promise<TaskState | null> {
   try {
-    return toTaskState(task, await client.schedule.getHandle(id).describe());
+    const { state, info } = await client.schedule.getHandle(id).describe();
+    return toTaskState(task, state.paused, state.note, info.nextActionTimes);
   } catch (error) {
     if (isNotFound(error)) return null;
     throw error;
   }
+}
+
+/** Null: a run of a release whose memo did not tell; only a worker knows. */
+function pauseOf(
+  memo: Readonly<Record<string, unknown>> | undefined,
+): { isPaused: boolean; note: string | null } | null {
+  const isPaused = memo?.['isPaused'];
+  const note = memo?.['pausedNote'];
+  if (typeof isPaused !== 'boolean') return null;
+  return { isPaused, note: typeof note === 'string' ? note : null };
 }
 
 /** One list, where each description is a query that Temporal's own worker has to answer. */
@@ -101,22 +117,36 @@ async function listScheduled(client: Client, siteName: string): Promise<TaskStat
     TASK_NAMES.filter((task) => !isEndless(task)).map((task) => [taskIdOf(siteName, task), task]),
   );
   const states: TaskState[] = [];
-  for await (const listed of client.schedule.list()) {
-    const task = tasks.get(listed.scheduleId);
-    if (task !== undefined) states.push(toTaskState(task, listed));
-  }
+  let nextPageToken: Uint8Array | null = null;
+  do {
+    // Not the client's own list: it decodes the memos of all, and one of another application may have another codec.
+    const page: ListedPage = await client.workflowService.listSchedules({
+      namespace: client.options.namespace,
+      maximumPageSize: LIST_PAGE,
+      ...(nextPageToken === null ? {} : { nextPageToken }),
+    });
+    for (const { scheduleId, info } of page.schedules ?? []) {
+      const task = tasks.get(scheduleId ?? '');
+      if (task === undefined) continue;
+      const nextRuns = (info?.futureActionTimes ?? []).map((at) => tsToDate(at));
+      states.push(toTaskState(task, info?.paused === true, info?.notes, nextRuns));
+    }
+    nextPageToken = (page.nextPageToken?.length ?? 0) === 0 ? null : (page.nextPageToken ?? null);
+  } while (nextPageToken !== null);
   return states;
 }
 
 function toTaskState(
   task: TaskName,
-  { state, info }: Pick<ScheduleSummary, 'state' | 'info'>,
+  isPaused: boolean,
+  note: string | null | undefined,
+  nextRuns: readonly Date[],
 ): TaskState {
-  const next = info.nextActionTimes[0];
+  const next = nextRuns[0];
   return {
     task,
-    isPaused: state.paused,
-    pausedNote: state.paused ? (state.note ?? null) : null,
-    nextRunAtMs: state.paused || next === undefined ? null : next.getTime(),
+    isPaused,
+    pausedNote: isPaused ? (note ?? null) : null,
+    nextRunAtMs: isPaused || next === undefined ? null : next.getTime(),
   };
 }

@@ -50,21 +50,24 @@ export type TemporalCall = <T>(
   timeoutMs?: number,
 ) => Promise<T>;
 
-export function createTemporal(config: Config['temporal'], metrics: Metrics): ClosableTemporal {
+/** @param now milliseconds of a clock that nobody sets. */
+export function createTemporal(
+  config: Config['temporal'],
+  metrics: Metrics,
+  now: () => number = () => performance.now(),
+): ClosableTemporal {
   const temporal = createTemporalClient(config);
   const call = createCall(temporal, metrics);
+  const askName = (): Promise<string> =>
+    call('readOwnerName', 'cluster', async ({ workflowService }) => {
+      const { clusterId } = await workflowService.getClusterInfo({});
+      return `${clusterId}/${config.namespace}`;
+    });
+  const rememberedName = memoize(askName, OWNER_NAME_AGE_MS, now);
   return {
     ...moverMethods(call),
     ...taskMethods(call),
-    readOwnerName: memoize(
-      () =>
-        call('readOwnerName', 'cluster', async ({ workflowService }) => {
-          const { clusterId } = await workflowService.getClusterInfo({});
-          return `${clusterId}/${config.namespace}`;
-        }),
-      OWNER_NAME_AGE_MS,
-      Date.now,
-    ),
+    readOwnerName: ({ isAskedNow = false } = {}) => (isAskedNow ? askName() : rememberedName()),
     ping: async () => {
       await call('ping', 'cluster', ({ workflowService }) => workflowService.getSystemInfo({}));
     },

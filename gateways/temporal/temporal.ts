@@ -41,9 +41,9 @@ export interface Temporal {
   pauseTask(siteName: string, task: TaskName, note: string): Promise<void>;
   resumeTask(siteName: string, task: TaskName, note: string): Promise<void>;
   readTask(siteName: string, task: TaskName): Promise<TaskState | null>;
-  /** All that are there, as Temporal lists them: it may be a second or two behind, and costs a fifth. */
+  /** All that are there. Schedules as Temporal lists them: a second or two behind, for a fifth of the cost. */
   listTasks(siteName: string): Promise<TaskState[]>;
-  /** `<cluster id>/<namespace>`: who owns a site. At most 10 s old, since every act asks for it. */
-  readOwnerName(): Promise<string>;
+  /** `<cluster id>/<namespace>`: who owns a site. At most 10 s old, since every act asks for it; or asked now. */
+  readOwnerName(options?: { readonly isAskedNow?: boolean }): Promise<string>;
   ping(): Promise<void>;
 }

@@ -173,6 +173,15 @@ describe('evacuate', () => {
     expect((await evacuate({ reason: 'go', plan: plan.planToken })).status).toBe(202);
   });
 
+  it('starts at the speed that was asked for', async () => {
+    const response = await evacuate({ reason: 'gently', speedPercent: 20 });
+    expect(await response.json()).toMatchObject({ speedPercent: 20 });
+    expect(world.played.requests).toMatchObject([{ speedPercent: 20 }]);
+    const nothing = await evacuate({ reason: 'stand still', speedPercent: 0 });
+    expect((await problemFrom(nothing)).details?.[0]?.field).toBe('speedPercent');
+    expect(world.played.requests).toHaveLength(1);
+  });
+
   it('names Temporal where it does not answer, and leaves nothing open', async () => {
     world.played.moveAnswer = () =>
       new GatewayError('down', {

@@ -79,6 +79,13 @@ describe('a share of a Backend', () => {
     ]);
   });
 
+  it('goes at the speed that is asked for', async () => {
+    const ask = { percentage: 40, destHosts: [SECOND], reason: 'disk', speedPercent: 50 };
+    const started = await json<Started>(await post(`/backends/${FIRST}/batch-move`, ask), 202);
+    expect(started.operations).toMatchObject([{ speedPercent: 50 }]);
+    expect(world.played.requests).toMatchObject([{ speedPercent: 50 }]);
+  });
+
   it('is forced at once, without cool time', async () => {
     await json(
       await post(`/backends/${FIRST}/force-move`, { percentage: 100, reason: 'now' }),

@@ -324,6 +324,30 @@ describe('tasks', () => {
     expect(await get('/overview')).toMatchObject({ overdueTasks: ['check_backend_health'] });
   });
 
+  it('are asked for one by one for their page, and listed for what is shown all the time', async () => {
+    const { played } = world;
+    const fresh = createApp({
+      ...world.dependencies,
+      metrics: createMetrics({ isDefaultIncluded: false }),
+    });
+    const look = async (path: string): Promise<string[]> => {
+      played.taskReads = [];
+      const headers = { authorization: `Bearer ${world.tokens.viewer}` };
+      const response = await fresh.http.request(`${ORIGIN}/api/v1${path}`, { headers });
+      expect(response.status).toBe(200);
+      return played.taskReads;
+    };
+    expect(await look('/tasks')).toEqual(expect.arrayContaining(['check_backend_health']));
+    expect(await look('/tasks')).not.toContain('list');
+    played.temporalError = new Error('silent');
+    expect(await look('/overview')).toEqual(['list']);
+    played.temporalError = null;
+    // A failure is no answer that is kept.
+    expect(await look('/overview')).toEqual(['list']);
+    expect(await look('/overview')).toEqual([]);
+    await fresh.close();
+  });
+
   it('report users who point to a Backend that does not exist', async () => {
     expect(await get('/overview')).toMatchObject({ strandedUsers: null });
     await world.dependencies.store.saveTaskRun({

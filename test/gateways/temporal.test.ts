@@ -14,10 +14,12 @@ import { createTemporal } from '../../gateways/temporal/temporal-client.ts';
 import type { ClosableTemporal } from '../../gateways/temporal/temporal-client.ts';
 import { createTemporalClient } from '../../platform/temporal.ts';
 import type { TemporalClient } from '../../platform/temporal.ts';
+import { createMetrics } from '../../platform/metrics.ts';
 import { wakeMovers } from '../../worker/wake-movers.ts';
 import {
   MOVER_WORKFLOW,
   moverIdOf,
+  pauseMemo,
   progressQuery,
   SEARCH_ATTRIBUTES,
   taskIdOf,
@@ -224,6 +226,25 @@ describe('temporal: tasks', () => {
     expect(await temporal.readTask(site, clock)).toBeNull();
   });
 
+  it('that are endless tell by their memo whether they are paused, without a worker', async () => {
+    const other = `${site}-2`;
+    const handle = await raw.client.workflow.start('cacheMetrics', {
+      workflowId: taskIdOf(other, clock),
+      taskQueue: `${taskQueueOf(other)}/nobody`,
+      args: [{ siteName: other, intervalSecs: 5 }],
+      memo: { intervalSecs: 5, ...pauseMemo(true, 'ann: storage first') },
+    });
+    const state = {
+      task: clock,
+      isPaused: true,
+      pausedNote: 'ann: storage first',
+      nextRunAtMs: null,
+    };
+    expect(await temporal.readTask(other, clock)).toEqual(state);
+    expect(await temporal.listTasks(other)).toEqual([state]);
+    await handle.terminate();
+  });
+
   it('that are schedules are paused, resumed and run now', async () => {
     const id = taskIdOf(site, health);
     const schedule = await raw.client.schedule.create({
@@ -270,6 +291,29 @@ describe('temporal: the server', () => {
     expect(name).toMatch(/^[0-9a-f-]{36}\/default$/);
     expect(await temporal.readOwnerName()).toBe(name);
     await temporal.ping();
+  });
+
+  it('is asked for that name once in a while, and again after a failure', async () => {
+    const metrics = createMetrics({ isDefaultIncluded: false });
+    const asked = async (): Promise<string | undefined> =>
+      /duration_seconds_count\{[^}]*"readOwnerName"[^}]*\} (\d+)/.exec(await metrics.render())?.[1];
+    let nowMs = 0;
+    const fresh = createTemporal(config.temporal, metrics, () => nowMs);
+    await Promise.all([fresh.readOwnerName(), fresh.readOwnerName()]);
+    nowMs = 9_999;
+    await fresh.readOwnerName();
+    expect(await asked()).toBe('1');
+    nowMs = 10_000;
+    await fresh.readOwnerName();
+    expect(await asked()).toBe('2');
+    await fresh.readOwnerName({ isAskedNow: true });
+    expect(await asked()).toBe('3');
+    await fresh.close();
+    const nobody = createTemporal({ ...config.temporal, address: '127.0.0.1:1' }, metrics);
+    await failureOf(nobody.readOwnerName());
+    await failureOf(nobody.readOwnerName());
+    expect(await asked()).toBe('5');
+    await nobody.close();
   });
 
   it('that has no such namespace refuses for good', async () => {

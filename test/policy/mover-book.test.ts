@@ -38,6 +38,15 @@ describe('openBook', () => {
       updatedAtMs: NOW_MS + 5,
     });
   });
+
+  it('has the speed of the request, of the row it takes up, or full speed', () => {
+    const speedOf = (fields: Parameters<typeof aRequest>[0]) =>
+      openBook(aRequest(fields), NOW_MS).operation.speedPercent;
+    const since = { createdAtMs: 1, startedAtMs: 2, originalCount: 3, pause: null };
+    expect(speedOf({})).toBe(100);
+    expect(speedOf({ speedPercent: 20 })).toBe(20);
+    expect(speedOf({ speedPercent: 20, takenUp: { ...since, speedPercent: 60 } })).toBe(60);
+  });
 });
 
 describe('become', () => {

@@ -8,11 +8,14 @@ import { WithStartWorkflowOperation } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import type { ForeignMovesSeen } from '../../activities/foreign-moves.ts';
 import type { Activities } from '../../activities/index.ts';
+import type { Glance } from '../../activities/read-metrics.ts';
 import {
   MOVER_WORKFLOW,
   pauseSignal,
+  pauseTaskSignal,
   requestMoves,
   resumeSignal,
+  resumeTaskSignal,
   type MoveRequest,
 } from '../../workflows/contract.ts';
 import type { RecordedDecision } from '../../workflows/domain/decision.ts';
@@ -145,7 +148,17 @@ interface TaskScenario {
   readonly decisions?: readonly Partial<RecordedDecision>[];
   readonly activities?: Partial<Activities>;
   readonly isEndless?: boolean;
+  /** Absent: as Temporal has it. */
+  readonly workflowTaskTimeout?: '1s';
+  readonly meanwhile?: (workflowId: string) => Promise<void>;
 }
+
+const glance = (): Glance => ({
+  isExporting: true,
+  blindReason: null,
+  suspects: [],
+  settings: aSnapshot().settings,
+});
 
 const health = (name: string, ...decisions: Partial<RecordedDecision>[]) =>
   [`checkBackendHealth.${name}`, { workflowType: 'checkBackendHealth', decisions }] as const;
@@ -218,14 +231,32 @@ const TASKS: Readonly<Record<string, TaskScenario>> = {
   'cacheMetrics.reading-within': {
     workflowType: 'cacheMetrics',
     isEndless: true,
+    activities: { cacheLatestMetrics: () => Promise.resolve(glance()) },
+  },
+  'cacheMetrics.failing-within': {
+    workflowType: 'cacheMetrics',
+    isEndless: true,
+    activities: { cacheLatestMetrics: () => Promise.reject(new Error('Prometheus is silent')) },
+  },
+  'cacheMetrics.longer-than-a-workflow-task': {
+    workflowType: 'cacheMetrics',
+    isEndless: true,
+    workflowTaskTimeout: '1s',
     activities: {
-      cacheLatestMetrics: () =>
-        Promise.resolve({
-          isExporting: true,
-          blindReason: null,
-          suspects: [],
-          settings: aSnapshot().settings,
-        }),
+      cacheLatestMetrics: async () => {
+        await new Promise((resolve) => setTimeout(resolve, 2_500));
+        return glance();
+      },
+    },
+  },
+  'cacheMetrics.paused-in-memo': {
+    workflowType: 'cacheMetrics',
+    isEndless: true,
+    activities: { cacheLatestMetrics: () => Promise.resolve(glance()) },
+    meanwhile: async (workflowId) => {
+      const task = rig.client.workflow.getHandle(workflowId);
+      await task.signal(pauseTaskSignal, 'ann: look');
+      await task.signal(resumeTaskSignal);
     },
   },
 };
@@ -256,7 +287,11 @@ async function recordTask(name: string, scenario: TaskScenario): Promise<void> {
       workflowId,
       taskQueue: rig.taskQueue,
       args: [{ siteName: 'north', intervalSecs: 1 }],
+      ...(scenario.workflowTaskTimeout === undefined
+        ? {}
+        : { workflowTaskTimeout: scenario.workflowTaskTimeout }),
     });
+    await scenario.meanwhile?.(workflowId);
     if (scenario.isEndless === true) {
       await eventually('it has run twice', () => runs.count >= 2);
       await handle.terminate('recorded');

@@ -42,6 +42,8 @@ export interface Played {
   isRedisSilent: boolean;
   requests: MoveRequest[];
   controls: string[];
+  /** Tasks that were asked for one by one, and `list` for each list of all. */
+  taskReads: string[];
   listeners: Set<(event: LiveEvent) => void>;
 }
 
@@ -227,6 +229,7 @@ function createPlayed(): Played {
     isRedisSilent: false,
     requests: [],
     controls: [],
+    taskReads: [],
     listeners: new Set(),
   };
 }
@@ -299,8 +302,14 @@ function playedTemporal(played: Played): Temporal {
       played.controls.push(`resume ${task}: ${note}`);
       return answer(undefined);
     },
-    readTask: (_site, task) => answer(stateOf(task)),
-    listTasks: () => answer(TASK_NAMES.filter(isScheduled).map(stateOf)),
+    readTask: (_site, task) => {
+      played.taskReads.push(task);
+      return answer(stateOf(task));
+    },
+    listTasks: () => {
+      played.taskReads.push('list');
+      return answer(TASK_NAMES.filter(isScheduled).map(stateOf));
+    },
     readOwnerName: () => answer('test/default'),
     ping: () => answer(undefined),
   };

@@ -27,7 +27,7 @@ export interface SiteApi {
   replayDecision(decisionId: string): Promise<string>;
   setSpeed(operationId: string, speedPercent: number): Promise<void>;
   /** Asks for an evacuation by hand. */
-  evacuate(host: string): Promise<OperationView>;
+  evacuate(host: string, speedPercent?: number): Promise<OperationView>;
   /** One change, asked once; status 0: no answer. `answer`: the code of a refusal, or the operation's id. */
   send(
     method: 'POST' | 'PUT',
@@ -87,7 +87,8 @@ export function createSiteApi(address: string, token: string, attempts = PATIENT
     setSpeed: async (operationId, speedPercent) => {
       await ask(`/operations/${operationId}/speed`, { speedPercent, reason: 'drill' });
     },
-    evacuate: (host) => ask(`/backends/${host}/evacuate`, { reason: 'by hand' }),
+    evacuate: (host, speedPercent) =>
+      ask(`/backends/${host}/evacuate`, { reason: 'by hand', speedPercent }),
   };
 }
 

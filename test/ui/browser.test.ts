@@ -183,12 +183,19 @@ describe('a Backend', () => {
     const apply = dialog.getByRole('button', { name: 'Evacuate: move 25 Users' });
     expect(await apply.isDisabled()).toBe(true);
     expect(world.played.requests).toEqual([]);
+    await dialog.getByRole('radio', { name: '25' }).check();
     await dialog.getByLabel('Reason (required)').fill('disk replacement');
     await apply.click();
     await page.waitForURL(/\/operations\/\w{26}$/);
     expect(world.played.requests).toMatchObject([
-      { sourceHost: 'north-mail1', cause: 'operator', reason: 'disk replacement' },
+      {
+        sourceHost: 'north-mail1',
+        cause: 'operator',
+        reason: 'disk replacement',
+        speedPercent: 25,
+      },
     ]);
+    expect(await page.getByRole('radio', { name: '25' }).isChecked()).toBe(true);
     expect(complaints).toEqual([]);
   });
 

@@ -23,6 +23,18 @@ describe('the verdict', () => {
     const verdict = clusterVerdict(overview('calm', NOW, false));
     expect(verdict.tone).toBe('calm');
     expect(verdict.lead).toBe('All 11 online Backends are healthy.');
+    expect(verdict.sub).toMatch(
+      /^0\.4.% of all logins and deliveries failed in the last \d+ \w+\.$/,
+    );
+  });
+
+  it('says over how long where one look-back is longer than the others', () => {
+    const calm = overview('calm', NOW, false);
+    const [first, ...others] = calm.backends;
+    if (first?.failure == null) throw new Error('the first Backend has figures');
+    const longer = { ...first, failure: { ...first.failure, windowSecs: 300 } };
+    const verdict = clusterVerdict({ ...calm, backends: [...others, longer] });
+    expect(verdict.sub).toMatch(/failed in the last 5 min/);
   });
 
   it('does not pretend to know when blind', () => {

@@ -376,6 +376,28 @@ describe('moveUsersOff', () => {
     });
   });
 
+  it('goes at the speed of its request from the first chunk on', async () => {
+    const world = new MailWorld(40);
+    await withWorld(world, async (workflowId) => {
+      let inside = 0;
+      let most = 0;
+      world.behaviour = async (_input, users) => {
+        inside += 1;
+        most = Math.max(most, inside);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        inside -= 1;
+        return users;
+      };
+      const request = evacuation({ maxUsers: 40, stepRatio: 1, kind: 'batchMove' });
+      await ask(workflowId, { ...request, speedPercent: 25 });
+      await rig.client.workflow.getHandle(workflowId).result();
+      expect(most).toBe(1);
+      expect(world.moves.length).toBeGreaterThan(1);
+      expect(world.moves.every(({ maxParallel }) => maxParallel === 25)).toBe(true);
+      expect(world.lastRow).toMatchObject({ state: 'done', speedPercent: 25 });
+    });
+  });
+
   it('ends its rest between slow chunks when it may go fast again, and when it is to pause', async () => {
     const world = new MailWorld(200);
     world.behaviour = async (_input, users) => {

@@ -35,7 +35,7 @@ export function openBook(request: MoveRequest, nowMs: number): MoverState {
     counts: NO_MOVES,
     stuck: 0,
     forced: 0,
-    speedPercent: 100,
+    speedPercent: request.speedPercent ?? 100,
     createdAtMs: nowMs,
     startedAtMs: null,
     firstConfirmedAtMs: null,

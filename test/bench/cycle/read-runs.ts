@@ -1,5 +1,6 @@
 /** What Temporal remembers of the runs of a site: how long each took, and the largest payload of all. */
 import { Client, Connection } from '@temporalio/client';
+import type { temporal } from '@temporalio/proto';
 import { DATA_CONVERTER, payloadCodec } from '../../../platform/payload-codec.ts';
 import { taskIdOf } from '../../../workflows/contract.ts';
 
@@ -73,10 +74,12 @@ export async function openTemporalReader(address: string): Promise<TemporalReade
         if (scheduled != null) {
           names.set(String(event.eventId), scheduled.activityType?.name ?? '');
         }
-        const attributes = started ?? completed;
-        if (attributes == null) return [];
         const atMs =
           Number(event.eventTime?.seconds ?? 0) * 1000 + (event.eventTime?.nanos ?? 0) / 1e6;
+        const local = localActivityOf(event.markerRecordedEventAttributes);
+        if (local !== null) return [`${local} done ${Math.round(atMs - startedAtMs)}`];
+        const attributes = started ?? completed;
+        if (attributes == null) return [];
         const what = started == null ? 'done' : 'begun';
         const name = names.get(String(attributes.scheduledEventId)) ?? '';
         return [`${name} ${what} ${Math.round(atMs - startedAtMs)}`];
@@ -90,6 +93,18 @@ export async function openTemporalReader(address: string): Promise<TemporalReade
     },
     close: () => connection.close(),
   };
+}
+
+type Marker = temporal.api.history.v1.IMarkerRecordedEventAttributes;
+
+/** The name of an activity that was done within a workflow task; null: another marker. */
+function localActivityOf(marker: Marker | null | undefined): string | null {
+  const [data] = marker?.details?.['data']?.payloads ?? [];
+  if (marker?.markerName !== 'core_local_activity' || data?.data == null) return null;
+  const { activity_type: name } = JSON.parse(new TextDecoder().decode(data.data)) as {
+    activity_type: string;
+  };
+  return name;
 }
 
 interface FoundPayload {

@@ -128,8 +128,7 @@ async function evacuate(
   speedPercent: number,
   print: (line: string) => void,
 ): Promise<void> {
-  const { operationId } = await api.evacuate(host);
-  if (speedPercent !== 100) await api.setSpeed(operationId, speedPercent);
+  const { operationId } = await api.evacuate(host, speedPercent);
   const isEnded = async (): Promise<boolean> => {
     const { endedAtMs } = await api.readOperation(operationId);
     return endedAtMs !== null;

@@ -133,7 +133,7 @@ function notesOf(results: Results): string[] {
       '40 deliveries a second, and `who` of all Backends twice a second. All share these cores.',
     "The director's Backends have the same settings as the lab's, but ask nobody where a user lives: " +
       "the lab's own would pass his logins on. So each of its logins is spared one or two questions to the GeoDB.",
-    `"ours, paced" asks for ${PACED_PERCENT} % of the speed right after the evacuation. "ours, killed" includes the ` +
+    `"ours, paced" asks for ${PACED_PERCENT} % of the speed from the start. "ours, killed" includes the ` +
       'detection by the health check with the lab\'s settings; "told at once" has no detection at all, and ' +
       'reads each answer; "scan each 30 s" sends both commands without reading one, as poolmon does.',
     '"ours, tuned", as the other rows of ours: everybody in one round, no limit to what a target takes; by default it is ' +

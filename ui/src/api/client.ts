@@ -19,6 +19,14 @@ const READ_TIMEOUT_MS = 15_000;
 
 const http = createClient<paths>({ baseUrl: '/', credentials: 'same-origin' });
 
+/** Of a plan that was agreed to. */
+export interface WantedMoves {
+  readonly plan: string;
+  readonly reason: string;
+  /** Of full speed, 1 to 100. */
+  readonly speedPercent: number;
+}
+
 interface Answer<T> {
   readonly data?: T;
   readonly error?: unknown;
@@ -187,8 +195,8 @@ export const api = {
       isChange: true,
     });
   },
-  evacuate: async (host: string, plan: string, reason: string): Promise<Operation> => {
-    const body = { dryRun: false, reason, plan };
+  evacuate: async (host: string, wanted: WantedMoves): Promise<Operation> => {
+    const body = { ...wanted, dryRun: false };
     const path = '/api/v1/backends/{host}/evacuate' as const;
     const params = { path: { host }, header: once() };
     const answer = await ask(http.POST(path, { params, body }), true);
@@ -217,7 +225,7 @@ export const api = {
   },
   batchMove: async (
     host: string,
-    wanted: { readonly percentage: number; readonly plan: string; readonly reason: string },
+    wanted: WantedMoves & { readonly percentage: number },
   ): Promise<MovesStarted> => {
     const body = { ...wanted, destHosts: [], destSites: [], dryRun: false };
     const path = '/api/v1/backends/{host}/batch-move' as const;

@@ -1232,6 +1232,8 @@ export interface components {
              * @default false
              */
             dryRun: boolean;
+            /** @description Per cent of full speed, from the first user on; it can be changed while it runs. */
+            speedPercent?: number;
             /** @description The planToken of a plan: refused with 409 where the plan would now differ by over 5 %. */
             plan?: string;
         };
@@ -1324,6 +1326,8 @@ export interface components {
              * @default false
              */
             dryRun: boolean;
+            /** @description Per cent of full speed, from the first user on; it can be changed while it runs. */
+            speedPercent?: number;
             /** @description The planToken of a plan: refused with 409 where the plan would now differ by over 5 %. */
             plan?: string;
         };

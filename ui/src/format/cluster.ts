@@ -4,6 +4,7 @@ import type { Backend, Operation, Overview } from '../api/model.ts';
 import { count, counted, listed, percent, wholePercent } from './number.ts';
 import { doneShare, operationTitle, progressTotal } from './operations.ts';
 import { blindSentence } from './reasons.ts';
+import { duration } from './time.ts';
 
 export type Tone = 'calm' | 'warn' | 'crit' | 'unknown';
 
@@ -185,9 +186,14 @@ function doingSentence(overview: Overview): string {
     return `Dovekeeper is ${listed(running.map(doing))}. Nothing has to be done by hand right now.`;
   }
   const ratio = overview.counts.siteFailureRatio;
-  return ratio === null
-    ? 'No logins or deliveries were seen in the look-back.'
-    : `${percent(ratio)} of all logins and deliveries fail.`;
+  if (ratio === null) return 'No logins or deliveries were seen in the look-back.';
+  // In the past tense: what failed before everybody was moved off counts until the look-back is over.
+  const lookBackSecs = Math.max(
+    0,
+    ...overview.backends.map(({ failure }) => failure?.windowSecs ?? 0),
+  );
+  const share = `${percent(ratio)} of all logins and deliveries failed`;
+  return lookBackSecs === 0 ? `${share}.` : `${share} in the last ${duration(lookBackSecs)}.`;
 }
 
 const DOING: Readonly<Record<string, string>> = {
