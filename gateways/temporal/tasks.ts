@@ -1,6 +1,6 @@
 /** Tasks at Temporal: endless workflows are reached by signals, the others are Schedules. */
 import { ScheduleOverlapPolicy } from '@temporalio/client';
-import type { Client, WorkflowService } from '@temporalio/client';
+import type { Client, WorkflowHandle, WorkflowService } from '@temporalio/client';
 import { tsToDate } from '@temporalio/common/lib/time.js';
 import {
   ENDLESS_TASKS,
@@ -21,6 +21,8 @@ type TaskMethods = Pick<
 >;
 
 const LIST_PAGE = 100;
+/** Below the time in which the API has to have answered. */
+const QUERY_TIMEOUT_MS = 1_000;
 
 type ListedPage = Awaited<ReturnType<WorkflowService['listSchedules']>>;
 
@@ -53,13 +55,15 @@ export function taskMethods(call: TemporalCall): TaskMethods {
     readTask: (siteName, task) => {
       const id = taskIdOf(siteName, task);
       return call('readTask', id, (client) =>
-        isEndless(task) ? readEndless(client, id, task) : readScheduled(client, id, task),
+        isEndless(task)
+          ? readEndless(client, id, task, { isAskedNow: true })
+          : readScheduled(client, id, task),
       );
     },
     listTasks: (siteName) =>
       call('listTasks', siteName, async (client) => {
         const endless = ENDLESS_TASKS.map((task) =>
-          readEndless(client, taskIdOf(siteName, task), task),
+          readEndless(client, taskIdOf(siteName, task), task, { isAskedNow: false }),
         );
         const [scheduled, ...others] = await Promise.all([
           listScheduled(client, siteName),
@@ -74,12 +78,18 @@ function isEndless(task: TaskName): boolean {
   return ENDLESS_TASKS.includes(task);
 }
 
-async function readEndless(client: Client, id: string, task: TaskName): Promise<TaskState | null> {
+async function readEndless(
+  client: Client,
+  id: string,
+  task: TaskName,
+  { isAskedNow }: { readonly isAskedNow: boolean },
+): Promise<TaskState | null> {
   const handle = client.workflow.getHandle(id);
   try {
     const { status, memo } = await handle.describe();
     if (status.name !== 'RUNNING') return null;
-    const pause = pauseOf(memo) ?? (await handle.query(taskPausedQuery));
+    const told = pauseOf(memo);
+    const pause = isAskedNow || told === null ? await askForPause(client, handle, told) : told;
     return { task, isPaused: pause.isPaused, pausedNote: pause.note, nextRunAtMs: null };
   } catch (error) {
     if (isNotFound(error)) return null;
@@ -101,10 +111,28 @@ async function readScheduled(
   }
 }
 
+interface Pause {
+  readonly isPaused: boolean;
+  readonly note: string | null;
+}
+
+/**
+ * Right after a signal only the answer to a query knows of it. Where no worker answers in time, or is in the
+ * midst of a run, what the memo told has to do.
+ */
+async function askForPause(
+  client: Client,
+  handle: WorkflowHandle,
+  told: Pause | null,
+): Promise<Pause> {
+  const asked = client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () =>
+    handle.query(taskPausedQuery),
+  );
+  return told === null ? asked : asked.catch(() => told);
+}
+
 /** Null: a run of a release whose memo did not tell; only a worker knows. */
-function pauseOf(
-  memo: Readonly<Record<string, unknown>> | undefined,
-): { isPaused: boolean; note: string | null } | null {
+function pauseOf(memo: Readonly<Record<string, unknown>> | undefined): Pause | null {
   const isPaused = memo?.['isPaused'];
   const note = memo?.['pausedNote'];
   if (typeof isPaused !== 'boolean') return null;
