@@ -33,7 +33,7 @@ const FORMERLY_BEFORE_CONTINUING = 200;
  * Runs `once` every interval, or earlier when woken; a failed run is recorded and the next one is
  * unaffected. Continues as new after a while with the same rhythm.
  *
- * @param once answers its outcomes by name and count, or null where it records its run itself.
+ * @param once answers its outcomes by name and count.
  */
 export async function runEndlessly(
   input: TaskInput,

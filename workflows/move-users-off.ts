@@ -142,11 +142,11 @@ async function takeRequest(mover: Mover, waitMs: number): Promise<boolean> {
   if (request === null) return false;
   Object.assign(mover.inbox, emptyInbox());
   const { takenUp } = request;
-  mover.inbox.speedPercent = takenUp?.speedPercent ?? request.speedPercent ?? 100;
   if (takenUp !== undefined) {
     mover.inbox.pause = takenUp.startedAtMs === null ? null : takenUp.pause;
   }
   mover.state = openBook(request, Date.now());
+  mover.inbox.speedPercent = mover.state.operation.speedPercent;
   await mover.save({ isUrgent: true });
   return true;
 }

@@ -12,7 +12,7 @@ import {
 } from '../../workflows/contract.ts';
 import { TASK_NAMES, type TaskName } from '../../workflows/domain/decision.ts';
 import type { TemporalCall } from './temporal-client.ts';
-import { isNotFound } from './temporal-errors.ts';
+import { unlessNotFound } from './temporal-errors.ts';
 import type { TaskState, Temporal } from './temporal.ts';
 
 type TaskMethods = Pick<
@@ -55,16 +55,20 @@ export function taskMethods(call: TemporalCall): TaskMethods {
     readTask: (siteName, task) => {
       const id = taskIdOf(siteName, task);
       return call('readTask', id, (client) =>
-        isEndless(task)
-          ? readEndless(client, id, task, { isAskedNow: true })
-          : readScheduled(client, id, task),
+        unlessNotFound(
+          isEndless(task)
+            ? readEndless(client, id, task, { isAskedNow: true })
+            : readScheduled(client, id, task),
+          null,
+        ),
       );
     },
     listTasks: (siteName) =>
       call('listTasks', siteName, async (client) => {
-        const endless = ENDLESS_TASKS.map((task) =>
-          readEndless(client, taskIdOf(siteName, task), task, { isAskedNow: false }),
-        );
+        const endless = ENDLESS_TASKS.map((task) => {
+          const id = taskIdOf(siteName, task);
+          return unlessNotFound(readEndless(client, id, task, { isAskedNow: false }), null);
+        });
         const [scheduled, ...others] = await Promise.all([
           listScheduled(client, siteName),
           ...endless,
@@ -85,30 +89,16 @@ async function readEndless(
   { isAskedNow }: { readonly isAskedNow: boolean },
 ): Promise<TaskState | null> {
   const handle = client.workflow.getHandle(id);
-  try {
-    const { status, memo } = await handle.describe();
-    if (status.name !== 'RUNNING') return null;
-    const told = pauseOf(memo);
-    const pause = isAskedNow || told === null ? await askForPause(client, handle, told) : told;
-    return { task, isPaused: pause.isPaused, pausedNote: pause.note, nextRunAtMs: null };
-  } catch (error) {
-    if (isNotFound(error)) return null;
-    throw error;
-  }
+  const { status, memo } = await handle.describe();
+  if (status.name !== 'RUNNING') return null;
+  const told = pauseOf(memo);
+  const pause = isAskedNow || told === null ? await askForPause(client, handle, told) : told;
+  return { task, isPaused: pause.isPaused, pausedNote: pause.note, nextRunAtMs: null };
 }
 
-async function readScheduled(
-  client: Client,
-  id: string,
-  task: TaskName,
-): Promise<TaskState | null> {
-  try {
-    const { state, info } = await client.schedule.getHandle(id).describe();
-    return toTaskState(task, state.paused, state.note, info.nextActionTimes);
-  } catch (error) {
-    if (isNotFound(error)) return null;
-    throw error;
-  }
+async function readScheduled(client: Client, id: string, task: TaskName): Promise<TaskState> {
+  const { state, info } = await client.schedule.getHandle(id).describe();
+  return toTaskState(task, state.paused, state.note, info.nextActionTimes);
 }
 
 interface Pause {
@@ -145,13 +135,13 @@ async function listScheduled(client: Client, siteName: string): Promise<TaskStat
     TASK_NAMES.filter((task) => !isEndless(task)).map((task) => [taskIdOf(siteName, task), task]),
   );
   const states: TaskState[] = [];
-  let nextPageToken: Uint8Array | null = null;
+  let nextPageToken: Uint8Array = new Uint8Array();
   do {
     // Not the client's own list: it decodes the memos of all, and one of another application may have another codec.
     const page: ListedPage = await client.workflowService.listSchedules({
       namespace: client.options.namespace,
       maximumPageSize: LIST_PAGE,
-      ...(nextPageToken === null ? {} : { nextPageToken }),
+      nextPageToken,
     });
     for (const { scheduleId, info } of page.schedules ?? []) {
       const task = tasks.get(scheduleId ?? '');
@@ -159,8 +149,8 @@ async function listScheduled(client: Client, siteName: string): Promise<TaskStat
       const nextRuns = (info?.futureActionTimes ?? []).map((at) => tsToDate(at));
       states.push(toTaskState(task, info?.paused === true, info?.notes, nextRuns));
     }
-    nextPageToken = (page.nextPageToken?.length ?? 0) === 0 ? null : (page.nextPageToken ?? null);
-  } while (nextPageToken !== null);
+    nextPageToken = page.nextPageToken;
+  } while (nextPageToken.length > 0);
   return states;
 }
 

@@ -25,7 +25,7 @@ import type { MoveAnswer, MoveRequest, MoverInput } from '../../workflows/contra
 import { createMeasured } from '../measured.ts';
 import { taskMethods } from './tasks.ts';
 import type { Temporal } from './temporal.ts';
-import { isNotFound, toTemporalError } from './temporal-errors.ts';
+import { toTemporalError, unlessNotFound } from './temporal-errors.ts';
 
 /** A mover that is not started yet needs a worker to answer. */
 const UPDATE_TIMEOUT_MS = 10_000;
@@ -104,7 +104,13 @@ function moverMethods(call: TemporalCall): MoverMethods {
     operation: string,
     moverId: string,
     send: (client: Client) => Promise<void>,
-  ): Promise<boolean> => call(operation, moverId, (client) => unlessNotFound(send(client)));
+  ): Promise<boolean> =>
+    call(operation, moverId, (client) =>
+      unlessNotFound(
+        send(client).then(() => true),
+        false,
+      ),
+    );
 
   return {
     requestMoves: (request) => {
@@ -118,14 +124,15 @@ function moverMethods(call: TemporalCall): MoverMethods {
     },
     isMoverRunning: (siteName, sourceHost) => {
       const moverId = moverIdOf(siteName, sourceHost);
-      return call('isMoverRunning', moverId, async ({ workflow }) => {
-        try {
-          return (await workflow.getHandle(moverId).describe()).status.name === 'RUNNING';
-        } catch (error) {
-          if (isNotFound(error)) return false;
-          throw error;
-        }
-      });
+      return call('isMoverRunning', moverId, ({ workflow }) =>
+        unlessNotFound(
+          workflow
+            .getHandle(moverId)
+            .describe()
+            .then(({ status }) => status.name === 'RUNNING'),
+          false,
+        ),
+      );
     },
     control: (siteName, sourceHost, verb, message) => {
       const moverId = moverIdOf(siteName, sourceHost);
@@ -152,16 +159,6 @@ function moverMethods(call: TemporalCall): MoverMethods {
       );
     },
   };
-}
-
-async function unlessNotFound(sent: Promise<void>): Promise<boolean> {
-  try {
-    await sent;
-    return true;
-  } catch (error) {
-    if (isNotFound(error)) return false;
-    throw error;
-  }
 }
 
 /** The id of the operation is the id of the update: a repeated request gets the same answer. */

@@ -53,8 +53,18 @@ export function toTemporalError(
   );
 }
 
+/** `absent` in place of what is not there. */
+export async function unlessNotFound<T, F>(asked: Promise<T>, absent: F): Promise<T | F> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (isNotFound(error)) return absent;
+    throw error;
+  }
+}
+
 /** No such workflow or schedule, or it has ended. */
-export function isNotFound(error: unknown): boolean {
+function isNotFound(error: unknown): boolean {
   return (
     error instanceof WorkflowNotFoundError ||
     error instanceof ScheduleNotFoundError ||

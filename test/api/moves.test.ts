@@ -84,6 +84,22 @@ describe('a share of a Backend', () => {
     const started = await json<Started>(await post(`/backends/${FIRST}/batch-move`, ask), 202);
     expect(started.operations).toMatchObject([{ speedPercent: 50 }]);
     expect(world.played.requests).toMatchObject([{ speedPercent: 50 }]);
+    const audited = await world.dependencies.store.readAudit(SITE, { limit: 10 });
+    const detail = `${started.operations[0]?.operationId} at 50 %`;
+    expect(audited.map((entry) => entry.detail)).toContain(detail);
+  });
+
+  it('is asked for under the claim of the site, however it is asked for', async () => {
+    const { epoch } = await world.dependencies.geodb.claim(SITE, 'test/default');
+    // Nobody takes them, so that none is in the way of the next.
+    world.played.isMoverRunning = false;
+    const share = { percentage: 40, reason: 'disk' };
+    await json(await post(`/backends/${FIRST}/batch-move`, share), 202);
+    await json(await post(`/backends/${FIRST}/force-move`, share), 202);
+    const users = ['user7@example.org'];
+    await json(await post('/users/move', { users, destHost: THIRD, reason: 'family' }), 202);
+    await json(await post(`/backends/${FIRST}/evacuate`, { reason: 'disk' }), 202);
+    expect(world.played.requests.map((request) => request.epoch)).toEqual(Array(4).fill(epoch));
   });
 
   it('is forced at once, without cool time', async () => {

@@ -1,7 +1,8 @@
 /**
  * Records a history of every scenario that has no fixture yet, of movers and tasks whose activities are
  * played: `DK_TEST_NET=<net of a lab with Temporal> node test/replay/record-scenarios.ts <release>`.
- * A recorded history is never written again.
+ * A recorded history is never written again. `cacheMetrics.upgraded-midway` is of another kind: a worker of the code before
+ * local activities (ADR 25) began it, and one of the code with them went on.
  */
 import { existsSync, writeFileSync } from 'node:fs';
 import { WithStartWorkflowOperation } from '@temporalio/client';

@@ -1,5 +1,6 @@
 /** A 5-second task whose interval is changed keeps its pause, and has the new rhythm at once. */
 import { isDeepStrictEqual } from 'node:util';
+import type { WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import {
   pauseTaskSignal,
@@ -21,6 +22,20 @@ beforeAll(async () => {
   rig = await openTemporalRig();
 });
 afterAll(() => rig.close());
+
+/** Wakes the task again and again, until the run that was started is over. */
+async function runUntilContinued(first: WorkflowHandleWithFirstExecutionRunId): Promise<void> {
+  const { workflowId, firstExecutionRunId } = first;
+  const firstRun = rig.client.workflow.getHandle(workflowId, firstExecutionRunId);
+  await eventually(
+    'its first run has ended',
+    async () => {
+      await rig.client.workflow.getHandle(workflowId).signal(wakeSignal);
+      return (await firstRun.describe()).status.name === 'CONTINUED_AS_NEW';
+    },
+    { timeoutMs: 60_000 },
+  );
+}
 
 it('is paused still, and runs at the new pace once it is resumed', async () => {
   let runs = 0;
@@ -81,15 +96,7 @@ it('tells its pause by its memo, also after it continued as new', async () => {
     await eventually('it tells that it is paused', tells(true, 'ann: look'));
     await latest.signal(resumeTaskSignal);
     await eventually('it tells that it is not', tells(false, null));
-    const firstRun = rig.client.workflow.getHandle(workflowId, first.firstExecutionRunId);
-    await eventually(
-      'its first run has ended',
-      async () => {
-        await latest.signal(wakeSignal);
-        return (await firstRun.describe()).status.name === 'CONTINUED_AS_NEW';
-      },
-      { timeoutMs: 60_000 },
-    );
+    await runUntilContinued(first);
     await eventually('the next one tells', tells(false, null, DAY_SECS));
     await latest.signal(pauseTaskSignal, 'ann: look');
     await eventually('and goes on telling', tells(true, 'ann: look', DAY_SECS));
@@ -159,15 +166,7 @@ it('continues as new after a minute of runs, and goes on', async () => {
     args: [{ siteName: 'north', intervalSecs: DAY_SECS }],
   });
   try {
-    const firstRun = rig.client.workflow.getHandle(workflowId, first.firstExecutionRunId);
-    await eventually(
-      'its first run has ended',
-      async () => {
-        await rig.client.workflow.getHandle(workflowId).signal(wakeSignal);
-        return (await firstRun.describe()).status.name === 'CONTINUED_AS_NEW';
-      },
-      { timeoutMs: 60_000 },
-    );
+    await runUntilContinued(first);
     expect(runs).toBeGreaterThanOrEqual(12);
     const before = runs;
     await eventually('the next one goes on', async () => {

@@ -1,6 +1,5 @@
 /** What Temporal remembers of the runs of a site: how long each took, and the largest payload of all. */
-import { Client, Connection } from '@temporalio/client';
-import type { temporal } from '@temporalio/proto';
+import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { DATA_CONVERTER, payloadCodec } from '../../../platform/payload-codec.ts';
 import { taskIdOf } from '../../../workflows/contract.ts';
 
@@ -76,7 +75,7 @@ export async function openTemporalReader(address: string): Promise<TemporalReade
         }
         const atMs =
           Number(event.eventTime?.seconds ?? 0) * 1000 + (event.eventTime?.nanos ?? 0) / 1e6;
-        const local = localActivityOf(event.markerRecordedEventAttributes);
+        const local = localActivityOf(event);
         if (local !== null) return [`${local} done ${Math.round(atMs - startedAtMs)}`];
         const attributes = started ?? completed;
         if (attributes == null) return [];
@@ -95,10 +94,11 @@ export async function openTemporalReader(address: string): Promise<TemporalReade
   };
 }
 
-type Marker = temporal.api.history.v1.IMarkerRecordedEventAttributes;
+type History = Awaited<ReturnType<WorkflowHandle['fetchHistory']>>;
+type HistoryEvent = NonNullable<History['events']>[number];
 
-/** The name of an activity that was done within a workflow task; null: another marker. */
-function localActivityOf(marker: Marker | null | undefined): string | null {
+/** The name of an activity that was done within a workflow task; null: another event. */
+function localActivityOf({ markerRecordedEventAttributes: marker }: HistoryEvent): string | null {
   const [data] = marker?.details?.['data']?.payloads ?? [];
   if (marker?.markerName !== 'core_local_activity' || data?.data == null) return null;
   const { activity_type: name } = JSON.parse(new TextDecoder().decode(data.data)) as {
