@@ -23,6 +23,9 @@ beforeAll(async () => {
 });
 afterAll(() => rig.close());
 
+const msOf = (length: { seconds?: unknown; nanos?: number | null } | null | undefined): number =>
+  Number(length?.seconds ?? 0) * 1000 + (length?.nanos ?? 0) / 1e6;
+
 /** Wakes the task again and again, until the run that was started is over. */
 async function runUntilContinued(first: WorkflowHandleWithFirstExecutionRunId): Promise<void> {
   const { workflowId, firstExecutionRunId } = first;
@@ -142,6 +145,9 @@ it('hears signals while a read takes longer than a workflow task may, and tries 
     // The time between two attempts is in the record, since it is the workflow's own.
     const [run] = recorded;
     expect((run?.endedAtMs ?? 0) - (run?.startedAtMs ?? 0)).toBeGreaterThanOrEqual(500);
+    const { events } = await handle.fetchHistory();
+    const timers = (events ?? []).flatMap((event) => event.timerStartedEventAttributes ?? []);
+    expect(msOf(timers[0]?.startToFireTimeout)).toBe(500);
     expect(reads).toBe(2);
   } finally {
     isOver = true;
