@@ -9,6 +9,8 @@ import type { ActivityContext } from './context.ts';
 /** Below the time that an activity may take. */
 const LONGEST_BATCH_MS = 90_000;
 const LOOK_EVERY_MS = 1_000;
+/** Before that nobody counts as silent, and most chunks are done: their homes need not be read for it. */
+const FIRST_LOOK_MS = SILENT_SECS * 1_000;
 const ANSWER_TIMEOUT_MS = 1_500;
 /** Homes that one look reads; the next look goes on with the others. */
 const HOMES_A_LOOK = 64;
@@ -57,7 +59,10 @@ async function watch(
     return new Set(users.map(({ username }) => username));
   };
   let firstBefore: Set<string> | null = null;
-  while (await isStillWaiting(signal)) {
+  // Where users are only counted, the first look says nothing by itself.
+  let waitMs = usernames.length === 0 ? LOOK_EVERY_MS : FIRST_LOOK_MS;
+  while (await isStillWaiting(waitMs, signal)) {
+    waitMs = LOOK_EVERY_MS;
     try {
       const { hasChanged, isAnyMoving } = await look();
       if (hasChanged) {
@@ -85,9 +90,9 @@ async function watch(
   return false;
 }
 
-async function isStillWaiting(signal: AbortSignal): Promise<boolean> {
+async function isStillWaiting(waitMs: number, signal: AbortSignal): Promise<boolean> {
   try {
-    await sleep(LOOK_EVERY_MS, undefined, { signal });
+    await sleep(waitMs, undefined, { signal });
     return true;
   } catch {
     // The only way in which a sleep fails is that it is over.

@@ -116,8 +116,10 @@ function countUp(backends: readonly BackendView[], facts: SiteFacts): OverviewVi
   };
 }
 
+/** What users of the site met with. */
 function attemptsOfSite(backends: readonly BackendView[]) {
-  const seen = backends.flatMap(({ failure }) => (failure === null ? [] : [failure]));
+  const serving = backends.filter((backend) => !isOnlyProbed(backend));
+  const seen = serving.flatMap(({ failure }) => (failure === null ? [] : [failure]));
   const sum = seen.reduce(
     (total, { logins, deliveries }) => ({
       succeeded: total.succeeded + logins.succeeded + deliveries.succeeded,
@@ -130,6 +132,11 @@ function attemptsOfSite(backends: readonly BackendView[]) {
     siteFailureRatio: ratioOf(sum),
     attemptsPerSec: windowSecs === null ? null : (sum.succeeded + sum.failed) / windowSecs,
   };
+}
+
+/** Nobody lives on it and nobody is sent there: who fails there is a test user that asks whether it is back. */
+function isOnlyProbed({ status, users }: BackendView): boolean {
+  return status === 'offline' && users === 0;
 }
 
 function countReachability(cluster: Cluster, pairs: readonly SiteReachability[]) {

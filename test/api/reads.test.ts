@@ -140,6 +140,39 @@ describe('backends', () => {
     });
   });
 
+  it('that are offline and empty do not count in what the site meets with: only test users ask there', async () => {
+    const { metrics: before } = world.played;
+    if (before === null) throw new Error('the test before this one plays metrics');
+    const attempts = (succeeded: number, failed: number) => [
+      { windowSecs: 60, logins: { succeeded, failed }, deliveries: { succeeded: 0, failed: 0 } },
+    ];
+    const setStatus = (backend: number, status: string) =>
+      world.cql(`UPDATE {geodb}.backends SET status = ? WHERE id = ?`, [
+        status,
+        backendIdOf(backend),
+      ]);
+    const ratio = async (): Promise<number | null> => {
+      const { counts } = await get<{ counts: { siteFailureRatio: number | null } }>('/overview');
+      return counts.siteFailureRatio;
+    };
+    world.played.metrics = {
+      ...before,
+      attempts: { 'north-mail1': attempts(99, 1), 'north-mail3': attempts(0, 100) },
+    };
+    try {
+      expect(await ratio()).toBeCloseTo(101 / 200);
+      await setStatus(3, 'offline');
+      expect(await ratio()).toBeCloseTo(1 / 100);
+      // Whoever lives on one that is offline meets with its failures.
+      await setStatus(1, 'offline');
+      expect(await ratio()).toBeCloseTo(1 / 100);
+    } finally {
+      world.played.metrics = before;
+      await setStatus(1, 'online');
+      await setStatus(3, 'online');
+    }
+  });
+
   it('page their users to the end, each once', async () => {
     const names: string[] = [];
     let path = '/backends/north-mail1/users?limit=10';

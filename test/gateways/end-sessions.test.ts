@@ -25,7 +25,7 @@ function played({ list, onCut, onKick, isProxyFrozen = false }: PlayedOptions) {
   };
   const context = {
     recentLogins,
-    sessions: createSessionWatch({ who }),
+    sessions: createSessionWatch(who),
     cutSessions: (usernames: readonly string[]) => {
       cuts.push(usernames);
       onCut?.(usernames);

@@ -1,5 +1,6 @@
 /** The cluster service beside a Backend: doveadm with the `cluster` commands, measurements. */
 import { setTimeout as pause } from 'node:timers/promises';
+import { readAnvilSessions } from './anvil-sessions.ts';
 import type { BackendContext } from './backend-context.ts';
 import { startClusterMap } from './cluster-map.ts';
 import { createSessionCutter } from './cut-sessions.ts';
@@ -56,7 +57,7 @@ function createContext(settings: Settings, log: Log) {
   const geodb = openGeodb(settings.cassandra);
   const map = startClusterMap({ geodb, site, refreshMs: MAP_EVERY_MS, log });
   const doveadm = createDoveadmClient(settings.doveadm.upstream, settings.doveadm.apiKey);
-  const sessions = createSessionWatch(doveadm);
+  const sessions = createSessionWatch(() => readAnvilSessions(settings.dovecotBaseDir));
   const { apiKey } = settings.doveadm;
   const cutSessions = createSessionCutter(settings.proxyDoveadms, { host, apiKey });
   const ownId = () => map.backendByHost(host)?.id ?? null;

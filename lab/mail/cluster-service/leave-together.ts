@@ -1,6 +1,6 @@
 /**
  * Users with sessions leave in small groups: mark the moves, end the sessions, write the new homes. Together,
- * since a request to the GeoDB for four costs little more than one for one.
+ * since a request to the GeoDB for ten costs little more than one for one.
  */
 import { readOwnBackend, type BackendContext } from './backend-context.ts';
 import { endSessions } from './end-sessions.ts';
@@ -14,7 +14,7 @@ import {
   type MoveOrder,
   type MoveResult,
 } from './move-order.ts';
-import { writeHomes, type Leaver } from './write-homes.ts';
+import { inGroups, writeHomes, WRITTEN_TOGETHER, type Leaver } from './write-homes.ts';
 
 /** Never rejects. Logins that come meanwhile wait for the end. */
 export async function leaveTogether(
@@ -73,7 +73,9 @@ async function depart(
   const marks = leavers.map(({ home: { username }, micros }) => {
     return { username, targetId: order.target.id, token: order.moveId, micros };
   });
-  await context.geodb.beginMoves(marks);
+  await Promise.all(
+    inGroups(marks, WRITTEN_TOGETHER).map((each) => context.geodb.beginMoves(each)),
+  );
   const left = new Map(leavers.map((leaver) => [leaver.home.username, leaver]));
   const writes: Promise<void>[] = [];
   try {

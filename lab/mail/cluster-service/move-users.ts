@@ -17,17 +17,20 @@ import {
   type MoveOrder,
   type MoveResult,
 } from './move-order.ts';
-import { inGroups, writeHomes, WRITTEN_TOGETHER, type Leaver } from './write-homes.ts';
+import { inGroups, writeHomes, type Leaver } from './write-homes.ts';
 
 /**
- * Of the users that an order allows at a time, so many may be without their sessions: of 100 that is 20, which
- * keeps a Backend busy, of 50 it is 5, and of 20 one: whoever asks for less speed wants clients to wait for nobody.
+ * Of the users that an order allows at a time, so many may be without their sessions: of 100 that is 60, which
+ * keeps a cluster busy (ADR 26), of 50 it is 8, and of 20 one: whoever asks for less speed wants clients to wait for
+ * nobody.
  */
 const departingOf = (maxParallel: number) =>
-  Math.max(1, Math.round(Math.min(maxParallel / 5, maxParallel ** 2 / 500)));
+  Math.max(1, Math.round(0.6 * maxParallel * Math.min(1, maxParallel / 100) ** 2));
 /** Users whose homes are read together. */
 const GROUP = 25;
-/** Of those who may leave at a time, so many groups: while one is being written, the other ends its sessions. */
+/** Users who leave together: one look at the sessions tells of all. */
+const LEAVING_TOGETHER = 25;
+/** Of those who may leave at a time, so many groups at least: while one is being written, the other ends its sessions. */
 const GROUPS_INSIDE = 2;
 /** After a thaw, orders whose sender has long gone are read before their end is. */
 const WAKE_SETTLE_MS = 300;
@@ -98,7 +101,7 @@ async function moveGroup(
     const departing = names.filter((name) => here.has(name));
     const left = inGroups(
       departing,
-      Math.min(WRITTEN_TOGETHER, Math.ceil(width / GROUPS_INSIDE)),
+      Math.min(LEAVING_TOGETHER, Math.ceil(width / GROUPS_INSIDE)),
     ).map((users) =>
       context.departures.pass({ width, users: users.length }, () =>
         leaveTogether(users, order, context),

@@ -1,23 +1,23 @@
-/** Who has sessions here? One `who` answers all that asked before it began. */
-import type { DoveadmClient, Session } from './doveadm-client.ts';
+/** Who has sessions here? One look answers all that asked before it began. */
+import type { Session } from './doveadm-client.ts';
 
 export type Sessions = ReadonlyMap<string, readonly Session[]>;
 
 export interface SessionWatch {
-  /** Sessions by user, from a `who` that began after this call. */
+  /** Sessions by user, from a look that began after this call. */
   read(): Promise<Sessions>;
   /** The same from one that began so long ago at most, where there is one. */
   readWithin(maxAgeMs: number): Promise<Sessions>;
 }
 
-/** At most one `who` runs and one waits, however many ask. */
-export function createSessionWatch(doveadm: Pick<DoveadmClient, 'who'>): SessionWatch {
+/** At most one look runs and one waits, however many ask. */
+export function createSessionWatch(listSessions: () => Promise<Session[]>): SessionWatch {
   let running: Promise<unknown> = Promise.resolve();
   let waiting: Promise<Sessions> | null = null;
   let latest: { readonly sessions: Sessions; readonly beganAtMs: number } | null = null;
   const look = async () => {
     const beganAtMs = performance.now();
-    const sessions = Map.groupBy(await doveadm.who(), ({ username }) => username);
+    const sessions = Map.groupBy(await listSessions(), ({ username }) => username);
     latest = { sessions, beganAtMs };
     return sessions;
   };
