@@ -1,5 +1,6 @@
 /** A cluster service of each role on addresses of its own, before the real Cassandra. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createSocketServer } from 'node:net';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,14 +27,16 @@ export const geodbAddress = () => `127.${testNet()}.9.63`;
 const cuttingAddress = () => `127.${testNet()}.9.64`;
 
 export interface FakeDovecot {
+  /** Its base_dir, with the socket of its anvil. */
+  readonly baseDir: string;
   /** Users with sessions; a cut at the proxy or a kick ends them, unless the user is in `stubborn`. */
   readonly sessions: Set<string>;
   readonly stubborn: Set<string>;
   readonly kicked: string[];
-  close(): void;
+  close(): Promise<void>;
 }
 
-/** Answers who, kick and, as the proxy before it, proxyKick as the real doveadm does. */
+/** Its anvil lists sessions; it answers who, kick and, as the proxy before it, proxyKick as the real doveadm does. */
 export async function startFakeDovecot(): Promise<FakeDovecot> {
   const sessions = new Set<string>();
   const stubborn = new Set<string>();
@@ -61,12 +64,24 @@ export async function startFakeDovecot(): Promise<FakeDovecot> {
       response.end(JSON.stringify([['doveadmResponse', run(command, parameters), tag]]));
     });
   };
+  const baseDir = await mkdtemp(join(tmpdir(), 'dovecot-'));
+  const anvil = createSocketServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('data', () => {
+      const lines = [...sessions].map((username) => `imap/127.0.0.1/${username}\t77\t1\n`);
+      socket.write(`${lines.join('')}\n`);
+    });
+  });
+  await new Promise<void>((resolve) => anvil.listen(join(baseDir, 'anvil'), resolve));
   const servers = await Promise.all([
     listen(backendAddress(), DOVECOT_PORT),
     listen(cuttingAddress(), DOVEADM_PORT),
   ]);
-  const close = () => servers.forEach((server) => server.close());
-  return { sessions, stubborn, kicked, close };
+  const close = async () => {
+    for (const server of [...servers, anvil]) server.close();
+    await rm(baseDir, { recursive: true });
+  };
+  return { baseDir, sessions, stubborn, kicked, close };
 }
 
 export interface ServiceRig {
@@ -90,7 +105,15 @@ export const memoryFileOf = (keyspace: string) => join(tmpdir(), `memory-${keysp
 /** Starts a role; stops it again with the answer. */
 export async function startService(
   role: 'backend' | 'proxy',
-  { keyspace, cassandra }: { readonly keyspace: string; readonly cassandra: string },
+  {
+    keyspace,
+    cassandra,
+    dovecot,
+  }: {
+    readonly keyspace: string;
+    readonly cassandra: string;
+    readonly dovecot: Pick<FakeDovecot, 'baseDir'>;
+  },
 ): Promise<ServiceRig> {
   const folder = await mkdtemp(join(tmpdir(), 'cluster-service-'));
   const homeChangeLog = join(folder, 'home-changes.ndjson');
@@ -109,7 +132,7 @@ export async function startService(
     BACKEND_HTTP_PORT: String(HTTP_PORT),
     DOVEADM_UPSTREAM: `${backendAddress()}:${DOVECOT_PORT}`,
     DOVEADM_API_KEY: API_KEY,
-    DOVECOT_BASE_DIR: folder,
+    DOVECOT_BASE_DIR: dovecot.baseDir,
     HOME_CHANGE_LOG: homeChangeLog,
     MEMORY_FILE: memoryFileOf(keyspace),
     USER_PATTERN: '^u[0-9]+$',

@@ -96,8 +96,8 @@ beforeAll(async () => {
   dovecot = await startFakeDovecot();
   dovecot.sessions.add('foreigner').add('left-behind');
   geodb = await startTcpProxy({ host: geodbAddress(), port: 9042 }, { host: infra, port: 9042 });
-  backend = await startService('backend', { keyspace, cassandra: infra });
-  proxy = await startService('proxy', { keyspace, cassandra: geodbAddress() });
+  backend = await startService('backend', { keyspace, dovecot, cassandra: infra });
+  proxy = await startService('proxy', { keyspace, dovecot, cassandra: geodbAddress() });
   await eventually('the proxy knows the cluster', async () => {
     const { status } = await proxy.lookUp('probe-mail1');
     return status === 200;
@@ -111,7 +111,7 @@ beforeEach(() => {
 
 afterAll(async () => {
   await Promise.all([backend?.stop(), proxy?.stop()]);
-  dovecot?.close();
+  await dovecot?.close();
   await geodb?.close();
   await rm(memoryFileOf(keyspace), { force: true });
   await run('DROP KEYSPACE IF EXISTS {ks}');
@@ -170,7 +170,7 @@ describe('clusterUserBatchMove', () => {
       await logIn(user);
       dovecot.stubborn.add(user);
     }
-    // 20 of a hundred, two of 32
+    // 60 of a hundred, two of 32
     const moving = moveUsers({ user: users, destHost: 'mail2', maxParallel: 32 });
     await eventually('the first ones are cut', () => new Set(dovecot.kicked).size === 2);
     const marked = await Promise.all(users.map(async (user) => (await readUser(user))?.moving));
@@ -343,11 +343,11 @@ describe('the lookup of a proxy', () => {
     await addUser('u100', 'mail2');
     await rm(memoryFileOf(keyspace), { force: true });
     await proxy.stop();
-    proxy = await startService('proxy', { keyspace, cassandra: geodbAddress() });
+    proxy = await startService('proxy', { keyspace, dovecot, cassandra: geodbAddress() });
     await eventually('written down', () => existsSync(memoryFileOf(keyspace)));
     await proxy.stop();
     await geodb.cut();
-    proxy = await startService('proxy', { keyspace, cassandra: geodbAddress() });
+    proxy = await startService('proxy', { keyspace, dovecot, cassandra: geodbAddress() });
     expect((await proxy.lookUp('u100')).text).toBe('mail2 127.0.0.2');
     await geodb.restore();
   });

@@ -8,13 +8,14 @@ import type { Session } from './doveadm-client.ts';
 
 const HANDSHAKE = 'VERSION\tanvil\t1\t0\n';
 const TIMEOUT_MS = 10_000;
-/** How Dovecot writes what would break its lines. */
-const ESCAPES: Readonly<Record<string, string>> = {
-  '\u00010': '\0',
-  '\u00011': '\u0001',
-  '\u0001t': '\t',
-  '\u0001r': '\r',
-  '\u0001n': '\n',
+/** Dovecot writes what would break its lines as this byte and a letter. */
+const ESCAPE = '\u0001';
+const ESCAPED: Readonly<Record<string, string>> = {
+  '0': '\0',
+  '1': ESCAPE,
+  t: '\t',
+  r: '\r',
+  n: '\n',
 };
 
 /** One entry for each process in which a user has sessions. Rejects where nobody answers, or nothing that is a list. */
@@ -58,5 +59,7 @@ function parseSession(line: string): Session {
   return { service, username: rest.length === 0 ? second : rest.join('/') };
 }
 
-const unescapeField = (text: string): string =>
-  text.includes('\u0001') ? text.replace(/\u0001./g, (code) => ESCAPES[code] ?? code) : text;
+function unescapeField(text: string): string {
+  const [plain = '', ...rest] = text.split(ESCAPE);
+  return plain + rest.map((part) => (ESCAPED[part.charAt(0)] ?? '') + part.slice(1)).join('');
+}

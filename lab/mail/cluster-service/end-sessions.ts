@@ -4,7 +4,7 @@ import type { BackendContext } from './backend-context.ts';
 
 const DEADLINE_MS = 5000;
 /** Between a cut and the next look: mostly sessions have ended by the time the proxies have answered. */
-const LOOK_AFTER_MS = [1, 10, 20, 40, 80, 160, 320];
+const LOOK_AFTER_MS = [10, 10, 20, 40, 80, 160, 320];
 /**
  * After so many cuts, some 700 ms, whoever is still here came by no proxy, or his process hangs; it is ended, with
  * the sessions of others. Where a proxy is frozen, that comes at once: logins are waiting.
