@@ -14,8 +14,10 @@ import {
 import { failureOf, logger, metrics } from './gateway-rig.ts';
 
 const USERS = 8;
-const SOURCES = ['hangs', 'freezes', 'slow', 'busy-for-others'];
+const SOURCES = ['hangs', 'freezes', 'slow', 'busy-for-others', 'quick'];
 const STEP_MS = 3_500;
+/** Longer than the time between two looks. */
+const QUICK_MS = 1_200;
 
 let rig: ControllerRig;
 const servers: RawDoveadm[] = [];
@@ -34,6 +36,10 @@ async function moveOff(host: string, ...numbers: number[]): Promise<void> {
 
 /** What each of them does with the batch, while it does not answer. */
 async function carryOut(host: string): Promise<void> {
+  if (host === 'quick') {
+    await sleep(QUICK_MS);
+    await moveOff(host, 1, 2, 3, 4);
+  }
   if (host === 'slow') {
     for (const number of [1, 2, 3, 4]) {
       await sleep(STEP_MS);
@@ -49,8 +55,18 @@ async function carryOut(host: string): Promise<void> {
   }
 }
 
-async function run(host: string): Promise<{ tookMs: number }> {
-  const context: ActivityContext = { ...rig, logger, metrics };
+async function run(host: string): Promise<{ tookMs: number; looks: number }> {
+  let looks = 0;
+  const readUsers: typeof rig.geodb.readUsers = (usernames) => {
+    looks += 1;
+    return rig.geodb.readUsers(usernames);
+  };
+  const context: ActivityContext = {
+    ...rig,
+    geodb: { ...rig.geodb, readUsers },
+    logger,
+    metrics,
+  };
   const startedAtMs = Date.now();
   const batch = {
     sourceId: rig.backendId(host),
@@ -62,7 +78,7 @@ async function run(host: string): Promise<{ tookMs: number }> {
     moveTimestampMicros: Date.now() * 1000,
   };
   await runWatchedBatch(context, batch, new AbortController().signal);
-  return { tookMs: Date.now() - startedAtMs };
+  return { tookMs: Date.now() - startedAtMs, looks };
 }
 
 beforeAll(async () => {
@@ -106,11 +122,18 @@ describe.concurrent('a batch move', () => {
   });
 
   it.each(['slow', 'busy-for-others'])('is waited for while users move: %s', async (host) => {
-    const { tookMs } = await run(host);
+    const { tookMs, looks } = await run(host);
     expect(tookMs).toBeGreaterThanOrEqual(3 * STEP_MS);
+    expect(looks).toBeGreaterThan(0);
     const homes = await rig.homes();
     expect([1, 2, 3, 4].map((number) => homes[`${host}-user${number}`])).toEqual(
       Array(4).fill('target'),
     );
+  });
+
+  it('is not looked at before its source could be called silent', async () => {
+    const { tookMs, looks } = await run('quick');
+    expect(tookMs).toBeGreaterThanOrEqual(QUICK_MS);
+    expect(looks).toBe(0);
   });
 });

@@ -14,7 +14,7 @@ const CUTS = LOOK_AFTER_MS.length;
 const CUTS_OF_A_KICK = 3;
 /**
  * So old may the list be in which the sessions of a user are looked up who did not log in lately. At 1,000
- * sessions a `who` costs as much as moving a user.
+ * sessions a look costs half as much as moving a user.
  */
 export const LIST_AGE_MS = 1_000;
 /** From the answer to a login until its session is listed. */
@@ -25,7 +25,7 @@ export const RECENT_LOGIN_MS = LIST_AGE_MS + LOGIN_MS;
 /**
  * Yields the users as they are without sessions, in groups; whoever is not among them has some still at the deadline.
  *
- * All of a group are cut together, and one `who` tells of all. Nobody logs in meanwhile: logins of whoever is leaving
+ * All of a group are cut together, and one look tells of all. Nobody logs in meanwhile: logins of whoever is leaving
  * wait, and of whoever lives elsewhere are passed on. One that was let in before may not be listed yet: who logged
  * in lately is cut in any case.
  */
