@@ -67,7 +67,10 @@ export const OverviewView = z
       critical: z.int(),
       unknown: z.int(),
       openOperations: z.int(),
-      siteFailureRatio: z.number().nullable(),
+      siteFailureRatio: z.number().nullable().openapi({
+        description:
+          'Of logins and deliveries; Backends that are offline and empty are left out. null: no attempts.',
+      }),
       attemptsPerSec: z.number().nullable(),
     }),
     reachability: z.object({ sites: z.int(), unreachable: z.int() }),

@@ -872,6 +872,7 @@ export interface components {
                 critical: number;
                 unknown: number;
                 openOperations: number;
+                /** @description Of logins and deliveries; Backends that are offline and empty are left out. null: no attempts. */
                 siteFailureRatio: number | null;
                 attemptsPerSec: number | null;
             };
