@@ -184,7 +184,10 @@ describe('prometheus: counting with a real server', () => {
     backend.series.set('dovekeeper_backend_metacache_bytes', 'NaN');
     const load = await eventually('the load is known', async () => {
       const { view, load: read1 } = await read();
-      return view.blindReason === null && read1['mail1'];
+      const of = read1['mail1'];
+      // The rules of the load are evaluated one after the other: a read may come in between.
+      const isWhole = of !== undefined && of.cpu !== null && of.memoryBytes !== null;
+      return view.blindReason === null && isWhole && of;
     });
     expect(load).toMatchObject({ cpu: 0.25, memoryBytes: 1_000_000, metacacheBytes: null });
   });
