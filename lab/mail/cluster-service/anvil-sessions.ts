@@ -1,6 +1,6 @@
 /**
  * Who has sessions on this Dovecot? Anvil knows, and is asked on its own socket, as doveadm's `who` does. By way of
- * doveadm's HTTP the same list costs five times the CPU, and a move asks for it again and again.
+ * doveadm's HTTP the same list costs three times the CPU, and a move asks for it again and again.
  */
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import type { Session } from './doveadm-client.ts';
 
 const HANDSHAKE = 'VERSION\tanvil\t1\t0\n';
 const TIMEOUT_MS = 10_000;
+const LINE_FEED = 0x0a;
 /** Dovecot writes what would break its lines as this byte and a letter. */
 const ESCAPE = '\u0001';
 const ESCAPED: Readonly<Record<string, string>> = {
@@ -46,8 +47,6 @@ export function readAnvilSessions(baseDir: string): Promise<Session[]> {
     socket.write(`${HANDSHAKE}CONNECT-DUMP\n`);
   });
 }
-
-const LINE_FEED = 0x0a;
 
 /** `service/address/user` or, of a delivery, `service/user`; then the process and how many sessions it has. */
 function parseSession(line: string): Session {

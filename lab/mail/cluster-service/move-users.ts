@@ -26,10 +26,8 @@ import { inGroups, writeHomes, type Leaver } from './write-homes.ts';
  */
 const departingOf = (maxParallel: number) =>
   Math.max(1, Math.round(0.6 * maxParallel * Math.min(1, maxParallel / 100) ** 2));
-/** Users whose homes are read together. */
+/** Users whose homes are read together, and who leave together where the gate is wide enough. */
 const GROUP = 25;
-/** Users who leave together: one look at the sessions tells of all. */
-const LEAVING_TOGETHER = 25;
 /** Of those who may leave at a time, so many groups at least: while one is being written, the other ends its sessions. */
 const GROUPS_INSIDE = 2;
 /** After a thaw, orders whose sender has long gone are read before their end is. */
@@ -99,10 +97,7 @@ async function moveGroup(
   try {
     const { here } = await facts;
     const departing = names.filter((name) => here.has(name));
-    const left = inGroups(
-      departing,
-      Math.min(LEAVING_TOGETHER, Math.ceil(width / GROUPS_INSIDE)),
-    ).map((users) =>
+    const left = inGroups(departing, Math.ceil(width / GROUPS_INSIDE)).map((users) =>
       context.departures.pass({ width, users: users.length }, () =>
         leaveTogether(users, order, context),
       ),
