@@ -27,7 +27,7 @@ import { mayStillSend } from './mover/look-around.ts';
 import { audit, closeBook, endMoves, endOvertaken, reopenSource } from './mover/ends.ts';
 import { beginMoves, planNext, sendPlanned, settleOpen, verifyEnd } from './mover/steps.ts';
 import { DEFAULT_LIMITS } from './mover/lanes.ts';
-import type { Mover } from './mover/mover.ts';
+import { saveSoon, type Mover } from './mover/mover.ts';
 
 const FIRST_REQUEST_MS = 10_000;
 /**
@@ -65,6 +65,7 @@ async function serve(mover: Mover, input: MoverInput): Promise<void> {
       continue;
     }
     await condition(allHandlersFinished);
+    if (mover.isUnsaved) await mover.save({ isUrgent: true });
     await continueAsNew<typeof moveUsersOff>({
       siteName: input.siteName,
       sourceId: input.sourceId,
@@ -110,12 +111,14 @@ function createMover(input: MoverInput): Mover {
     limits: DEFAULT_LIMITS,
     inflowOfOthers: {},
     lookedAtMs: 0,
+    isUnsaved: false,
     isHeld: () => inbox.pause !== null || inbox.wish !== null || inbox.isRetargeted === true,
     async save({ isUrgent }) {
       if (mover.state === null || (!isUrgent && isSaving)) return;
       if (!isUrgent && Date.now() - savedAtMs < SAVE_INTERVAL_MS) return;
       savedAtMs = Date.now();
       isSaving = true;
+      mover.isUnsaved = false;
       const row = toRow(mover.state, inbox, savedAtMs);
       setCurrentDetails(explain(mover.state, inbox));
       const { epoch = null } = mover.state.request;
@@ -147,7 +150,7 @@ async function takeRequest(mover: Mover, waitMs: number): Promise<boolean> {
   }
   mover.state = openBook(request, Date.now());
   mover.inbox.speedPercent = mover.state.operation.speedPercent;
-  await mover.save({ isUrgent: true });
+  await saveSoon(mover);
   return true;
 }
 

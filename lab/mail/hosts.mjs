@@ -245,6 +245,7 @@ function clusterServicePart(host, files, { net, node }) {
     DOVECOT_BASE_DIR: files.baseDir,
     DOVEADM_API_KEY,
     DOVEADM_PORT: String(PORTS.doveadm),
+    PROXY_HTTP_PORT: String(PORTS.clusterServiceProxy),
     BACKEND_HTTP_PORT: String(PORTS.clusterServiceBackend),
     IMAP_PORT: String(PORTS.imap),
     LMTP_PORT: String(PORTS.lmtp),

@@ -1,13 +1,15 @@
 /** A cluster service of each role on addresses of its own, before the real Cassandra. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createSocketServer } from 'node:net';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { startBackendRole } from '../../lab/mail/cluster-service/backend-role.ts';
 import { createDoveadmClient } from '../../lab/mail/cluster-service/doveadm-client.ts';
 import type { HomeChange } from '../../lab/mail/cluster-service/home-change-log.ts';
 import type { Log } from '../../lab/mail/cluster-service/log.ts';
+import type { MoveNews } from '../../lab/mail/cluster-service/move-news.ts';
 import { startProxyRole } from '../../lab/mail/cluster-service/proxy-role.ts';
 import { readSettings } from '../../lab/mail/cluster-service/settings.ts';
 import { testNet } from '../support/test-net.ts';
@@ -23,7 +25,7 @@ const silentLog: Log = { info: () => undefined, warn: () => undefined, error: ()
 export const backendAddress = () => `127.${testNet()}.9.61`;
 export const proxyAddress = () => `127.${testNet()}.9.62`;
 export const geodbAddress = () => `127.${testNet()}.9.63`;
-/** A proxy of which only the doveadm is played: it cuts sessions of the fake Dovecot. */
+/** A proxy that is played: it cuts sessions of the fake Dovecot, and hears whom the Backend sends away. */
 const cuttingAddress = () => `127.${testNet()}.9.64`;
 
 export interface FakeDovecot {
@@ -33,6 +35,8 @@ export interface FakeDovecot {
   readonly sessions: Set<string>;
   readonly stubborn: Set<string>;
   readonly kicked: string[];
+  /** What the Backend told the proxy before it, in order. */
+  readonly news: MoveNews[];
   close(): Promise<void>;
 }
 
@@ -41,6 +45,7 @@ export async function startFakeDovecot(): Promise<FakeDovecot> {
   const sessions = new Set<string>();
   const stubborn = new Set<string>();
   const kicked: string[] = [];
+  const news: MoveNews[] = [];
   const run = (command: string, { mask, user: homes }: { mask?: string[]; user?: string[] }) => {
     if (command === 'who') return [...sessions].map((username) => ({ username, service: 'imap' }));
     const users = mask ?? (homes ?? []).map((home) => home.replace(/ mail1$/, ''));
@@ -50,18 +55,26 @@ export async function startFakeDovecot(): Promise<FakeDovecot> {
     }
     return [{ result: users[0] }];
   };
-  const listen = async (address: string, port: number): Promise<Server> => {
+  const listen = async (
+    address: string,
+    port: number,
+    answer: RequestListener,
+  ): Promise<Server> => {
     const server = createServer(answer);
     await new Promise<void>((resolve) => server.listen(port, address, resolve));
     return server;
   };
-  const answer = (request: IncomingMessage, response: ServerResponse): void => {
-    let body = '';
-    request.on('data', (text: Buffer) => (body += text.toString()));
-    request.on('end', () => {
+  const answerDoveadm: RequestListener = (request, response) => {
+    void text(request).then((body) => {
       if (request.method === 'GET') return void response.end('[{"command":"who","parameters":[]}]');
       const [[command, parameters, tag]] = JSON.parse(body) as [[string, object, string]];
       response.end(JSON.stringify([['doveadmResponse', run(command, parameters), tag]]));
+    });
+  };
+  const hearNews: RequestListener = (request, response) => {
+    void text(request).then((body) => {
+      news.push(...(JSON.parse(body) as MoveNews[]));
+      response.writeHead(204).end();
     });
   };
   const baseDir = await mkdtemp(join(tmpdir(), 'dovecot-'));
@@ -74,14 +87,15 @@ export async function startFakeDovecot(): Promise<FakeDovecot> {
   });
   await new Promise<void>((resolve) => anvil.listen(join(baseDir, 'anvil'), resolve));
   const servers = await Promise.all([
-    listen(backendAddress(), DOVECOT_PORT),
-    listen(cuttingAddress(), DOVEADM_PORT),
+    listen(backendAddress(), DOVECOT_PORT, answerDoveadm),
+    listen(cuttingAddress(), DOVEADM_PORT, answerDoveadm),
+    listen(cuttingAddress(), HTTP_PORT, hearNews),
   ]);
   const close = async () => {
     for (const server of [...servers, anvil]) server.close();
     await rm(baseDir, { recursive: true });
   };
-  return { baseDir, sessions, stubborn, kicked, close };
+  return { baseDir, sessions, stubborn, kicked, news, close };
 }
 
 export interface ServiceRig {
@@ -95,6 +109,10 @@ export interface ServiceRig {
    * @param askedAtMs when the proxy asked the GeoDB; 0: it does not say
    */
   askWhere(username: string, askedAtMs?: number): Promise<{ status: number; text: string }>;
+  /** Posts news of moves to a proxy; the status of the answer. */
+  tell(news: unknown, apiKey?: string): Promise<number>;
+  /** The value of a metric; 0: never counted. */
+  readMetric(name: string): Promise<number>;
   homeChanges(): Promise<HomeChange[]>;
   stop(): Promise<void>;
 }
@@ -129,6 +147,7 @@ export async function startService(
     CASSANDRA_GEODB_KEYSPACE: keyspace,
     HTTP_LISTEN: `${address}:${HTTP_PORT}`,
     DOVEADM_PORT: String(DOVEADM_PORT),
+    PROXY_HTTP_PORT: String(HTTP_PORT),
     BACKEND_HTTP_PORT: String(HTTP_PORT),
     DOVEADM_UPSTREAM: `${backendAddress()}:${DOVECOT_PORT}`,
     DOVEADM_API_KEY: API_KEY,
@@ -161,6 +180,18 @@ export async function startService(
     },
     askWhere: (username, askedAtMs = 0) =>
       ask(`http://${address}:${HTTP_PORT}/where?u=${username}&service=imap&asked=${askedAtMs}`),
+    async tell(news, withKey = API_KEY) {
+      const { status } = await ask(`http://${address}:${HTTP_PORT}/moves`, {
+        method: 'POST',
+        headers: { Authorization: `X-Dovecot-API ${Buffer.from(withKey).toString('base64')}` },
+        body: JSON.stringify(news),
+      });
+      return status;
+    },
+    async readMetric(name) {
+      const { text: metrics } = await ask(`http://${address}:${HTTP_PORT}/metrics`);
+      return Number(new RegExp(`^${name} (.*)$`, 'm').exec(metrics)?.[1] ?? 0);
+    },
     async homeChanges() {
       const text = await readFile(homeChangeLog, 'utf8').catch(() => '');
       const lines = text.split('\n').filter(Boolean);

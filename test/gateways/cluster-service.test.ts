@@ -107,6 +107,7 @@ beforeAll(async () => {
 beforeEach(() => {
   dovecot.sessions.clear();
   dovecot.kicked.length = 0;
+  dovecot.news.length = 0;
 });
 
 afterAll(async () => {
@@ -180,6 +181,27 @@ describe('clusterUserBatchMove', () => {
     expect(results.map(({ result }) => result)).toEqual(users.map(() => 'moved'));
   });
 
+  it('tells the proxies who leaves, and then where to', async () => {
+    const users = ['told1', 'told2'];
+    for (const user of users) await addUser(user, 'mail1');
+    await Promise.all(users.map(logIn));
+    const beganAtMs = Date.now();
+    await moveUsers({ user: users, destHost: 'mail2' });
+    const namesOf = (state: string) =>
+      dovecot.news.filter((news) => news.state === state).flatMap((news) => news.users);
+    await eventually('the proxy has heard all', () => namesOf('moved').length === 2);
+    expect(namesOf('leaving').toSorted()).toEqual(users);
+    expect(namesOf('moved').toSorted()).toEqual(users);
+    for (const user of users) {
+      const states = dovecot.news.filter(({ users: names }) => names.includes(user));
+      expect(states.map(({ state, target }) => [state, target])).toEqual([
+        ['leaving', null],
+        ['moved', 'mail2'],
+      ]);
+    }
+    for (const { atMs } of dovecot.news) expect(atMs).toBeGreaterThanOrEqual(beganAtMs);
+  });
+
   it('leaves a user where sessions do not end', async () => {
     await addUser('c', 'mail1');
     await logIn('c');
@@ -187,6 +209,11 @@ describe('clusterUserBatchMove', () => {
     const rows = await moveUsers({ user: ['c'], destHost: 'mail2' });
     expect(rows).toEqual([{ user: 'c', result: 'failed', error: 'sessions do not end' }]);
     expect(await readUser('c')).toMatchObject({ home: 'mail1', moving: null });
+    const told = await eventually('the proxy has heard that he stays', () => {
+      const states = dovecot.news.map(({ state }) => state);
+      return states.at(-1) === 'stayed' && states;
+    });
+    expect(told).toEqual(['leaving', 'stayed']);
   });
 
   it('skips whoever lives elsewhere, is unknown, or was moved with a newer plan', async () => {
@@ -313,6 +340,32 @@ describe('the lookup of a proxy', () => {
     await addUser('u56', 'mail1');
     await run("UPDATE {ks}.users SET moving = 'x' WHERE username = 'u56'");
     expect((await proxy.lookUp('u56')).text).toBe(`mail1 ${backendAddress()}`);
+  });
+
+  it('sends whoever was just moved to his new home, without a question', async () => {
+    await addUser('u57', 'mail1');
+    const before = await proxy.readMetric('dovekeeper_lookup_by_news_total');
+    const atMs = Date.now();
+    expect(await proxy.tell([{ state: 'moved', users: ['u57'], target: 'mail2', atMs }])).toBe(204);
+    const { text: first, askedAtMs } = await proxy.lookUp('u57');
+    expect(first).toBe('mail2 127.0.0.2');
+    expect(askedAtMs).toBeGreaterThanOrEqual(atMs);
+    expect(await proxy.readMetric('dovekeeper_lookup_by_news_total')).toBe(before + 1);
+    await eventually('the GeoDB is asked again', async () => {
+      const { text } = await proxy.lookUp('u57');
+      return text === `mail1 ${backendAddress()}`;
+    });
+  });
+
+  it('believes nobody without the key, nothing that is old or no news, and no unknown Backend', async () => {
+    await addUser('u58', 'mail1');
+    const news = { state: 'moved', users: ['u58'], target: 'mail2', atMs: Date.now() };
+    expect(await proxy.tell([news], 'guessed')).toBe(401);
+    expect(await proxy.tell(news)).toBe(400);
+    expect(await proxy.tell([{ ...news, users: 'u58' }])).toBe(400);
+    expect(await proxy.tell([{ ...news, atMs: Date.now() - 60_000 }])).toBe(204);
+    expect(await proxy.tell([{ ...news, target: 'elsewhere', atMs: Date.now() }])).toBe(204);
+    expect((await proxy.lookUp('u58')).text).toBe(`mail1 ${backendAddress()}`);
   });
 
   it('gives no new user to a Backend that takes none', async () => {

@@ -1,3 +1,4 @@
+import { patched } from '@temporalio/workflow';
 import type { MoverInbox, MoverState } from '../contract.ts';
 import { assert } from '../domain/assert.ts';
 import type { LaneLimits } from './lanes.ts';
@@ -13,6 +14,8 @@ export interface Mover {
   inflowOfOthers: Readonly<Record<string, number>>;
   /** When it last looked at its targets and at what it may do; 0: not yet, or long ago. */
   lookedAtMs: number;
+  /** The row is behind the state, and is written with the next step. */
+  isUnsaved: boolean;
   /** True: send no further chunk. */
   isHeld(): boolean;
   /** Writes the operation's row: at once when urgent, else at most once a second. */
@@ -25,4 +28,16 @@ export const epochOf = ({ request }: MoverState): number | null => request.epoch
 export function stateOf(mover: Mover): MoverState {
   assert(mover.state !== null, 'a step belongs to an operation');
   return mover.state;
+}
+
+/**
+ * What does not depend on each other is done side by side: each step by itself costs a round trip by way of Temporal,
+ * and clients of a failing Backend are waiting.
+ */
+export const startsSideBySide = (): boolean => patched('starts-side-by-side');
+
+/** The row is written while the next step is under way. */
+export async function saveSoon(mover: Mover): Promise<void> {
+  if (startsSideBySide()) mover.isUnsaved = true;
+  else await mover.save({ isUrgent: true });
 }

@@ -7,9 +7,9 @@ import { selectTargets } from '../policy/select-targets.ts';
 import { allEnded } from './all-ended.ts';
 import { addMoved, addRound, become, onTheWay, openRemaining, wantedLeft } from './book.ts';
 import { dropEndedFollowUps, takeFollowUp } from './inbox.ts';
-import { runLanes } from './lanes.ts';
+import { runLanes, type LaneControl } from './lanes.ts';
 import { awaitTarget, lookAround, staleWhileSending, targetsOf } from './look-around.ts';
-import { epochOf, stateOf, type Mover } from './mover.ts';
+import { epochOf, saveSoon, startsSideBySide, stateOf, type Mover } from './mover.ts';
 import { closeBook, reopenSource } from './ends.ts';
 import { SETTLE_INTERVAL_MS, visitChunk } from './visit-chunk.ts';
 import { roundInput } from './round-input.ts';
@@ -23,12 +23,8 @@ const SWEEPS_BEFORE_FORCE = 2;
 export async function beginMoves(mover: Mover): Promise<void> {
   const state = stateOf(mover);
   if (state.operation.state !== 'planned') return;
-  const { sourceId, maxUsers } = state.request;
-  const users = await moverActivities.countUsers({ backendId: sourceId });
-  if (maxUsers === null) {
-    const shut = { backendId: sourceId, isAccepting: false, epoch: epochOf(state) };
-    await moverRecords.setAcceptNewUsers(shut);
-  }
+  const { maxUsers } = state.request;
+  const users = startsSideBySide() ? await openSideBySide(mover) : await openInTurn(mover);
   const isNamed = state.request.selectionId != null;
   const originalCount =
     maxUsers === null || !isNamed ? Math.min(users, maxUsers ?? users) : maxUsers;
@@ -40,12 +36,47 @@ export async function beginMoves(mover: Mover): Promise<void> {
     startedAtMs: takenUp?.startedAtMs ?? Date.now(),
   };
   mover.state = { ...begun, operation };
-  await mover.save({ isUrgent: true });
+  await saveSoon(mover);
+}
+
+/** Writes the row, where it is behind, while something else is done. */
+async function alongside<T>(mover: Mover, work: () => Promise<T>): Promise<T> {
+  if (!mover.isUnsaved) return work();
+  const saving = mover.save({ isUrgent: true });
+  const working = work();
+  await allEnded([saving, working.then(() => undefined)]);
+  return working;
+}
+
+async function openInTurn(mover: Mover): Promise<number> {
+  const { sourceId } = stateOf(mover).request;
+  const users = await moverActivities.countUsers({ backendId: sourceId });
+  await shutSource(mover);
+  return users;
+}
+
+/** @returns users of the source. */
+async function openSideBySide(mover: Mover): Promise<number> {
+  const { sourceId } = stateOf(mover).request;
+  let users = 0;
+  const count = async () => {
+    users = await moverActivities.countUsers({ backendId: sourceId });
+  };
+  await allEnded([mover.save({ isUrgent: true }), count(), shutSource(mover)]);
+  return users;
+}
+
+/** Whoever is emptied as a whole gets no new users meanwhile. */
+async function shutSource(mover: Mover): Promise<void> {
+  const { sourceId, maxUsers } = stateOf(mover).request;
+  if (maxUsers !== null) return;
+  const shut = { backendId: sourceId, isAccepting: false, epoch: epochOf(stateOf(mover)) };
+  await moverRecords.setAcceptNewUsers(shut);
 }
 
 /** Reads the world again, selects targets, and writes the next round into the ledger. */
 export async function planNext(mover: Mover): Promise<void> {
-  const situation = await lookAround(mover);
+  const situation = await alongside(mover, () => lookAround(mover));
   if (situation === null) return;
   const state = stateOf(mover);
   const { request, operation } = state;
@@ -63,7 +94,7 @@ export async function planNext(mover: Mover): Promise<void> {
   const input = roundInput(mover, situation, users, selection.quotas);
   const round = await moverActivities.planRound(input);
   mover.state = addRound(become(stateOf(mover), 'running', null), round);
-  await mover.save({ isUrgent: true });
+  await saveSoon(mover);
 }
 
 /** False: what was sent before leaves no room for more. */
@@ -73,7 +104,7 @@ export async function sendPlanned(mover: Mover): Promise<boolean> {
   const unsent = all.some((chunk) => chunk.isCounted === true) ? all.slice(0, 1) : all;
   const isStale = staleWhileSending(mover);
   const room = { limits: mover.limits, onTheWay: onTheWay(openChunks) };
-  const hadRoom = await runLanes(stateOf(mover), unsent, room, {
+  const control: LaneControl = {
     isHeld: () => mover.isHeld() || isStale(),
     speedPercent: () => mover.inbox.speedPercent,
     inflowOfOthers: () => mover.inflowOfOthers,
@@ -86,7 +117,8 @@ export async function sendPlanned(mover: Mover): Promise<boolean> {
       mover.state = addMoved(stateOf(mover), moved, Date.now());
       await mover.save({ isUrgent: false });
     },
-  });
+  };
+  const hadRoom = await alongside(mover, () => runLanes(stateOf(mover), unsent, room, control));
   await mover.save({ isUrgent: false });
   return hadRoom;
 }

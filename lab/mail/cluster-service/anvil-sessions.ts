@@ -48,17 +48,22 @@ export function readAnvilSessions(baseDir: string): Promise<Session[]> {
   });
 }
 
-/** `service/address/user` or, of a delivery, `service/user`; then the process and how many sessions it has. */
+/**
+ * `service/address/user` or, of a delivery, `service/user`; then the process and how many sessions it has. There are
+ * thousands of them several times a second: it takes apart no more than it needs.
+ */
 function parseSession(line: string): Session {
-  const [identity = '', pid] = line.split('\t').map(unescapeField);
-  const [service, second, ...rest] = identity.split('/');
-  if (service === undefined || second === undefined || pid === undefined) {
-    throw new Error(`no session: ${line.slice(0, 200)}`);
-  }
-  return { service, username: rest.length === 0 ? second : rest.join('/') };
+  const end = line.indexOf('\t');
+  const identity = unescapeField(line.slice(0, end));
+  const first = identity.indexOf('/');
+  if (end === -1 || first === -1) throw new Error(`no session: ${line.slice(0, 200)}`);
+  const second = identity.indexOf('/', first + 1);
+  const userAt = second === -1 ? first : second;
+  return { service: identity.slice(0, first), username: identity.slice(userAt + 1) };
 }
 
 function unescapeField(text: string): string {
+  if (!text.includes(ESCAPE)) return text;
   const [plain = '', ...rest] = text.split(ESCAPE);
   return plain + rest.map((part) => (ESCAPED[part.charAt(0)] ?? '') + part.slice(1)).join('');
 }

@@ -11,6 +11,7 @@ import type { MovedOffSweeper } from './moved-off-sweeper.ts';
 import type { RecentLogins } from './recent-logins.ts';
 import type { SessionWatch } from './session-watch.ts';
 import type { SleepWatch } from './sleep-watch.ts';
+import type { ProxyTeller } from './tell-proxies.ts';
 
 export interface BackendContext {
   /** Name of this Backend. */
@@ -21,6 +22,7 @@ export interface BackendContext {
   readonly doveadm: DoveadmClient;
   readonly sessions: SessionWatch;
   readonly cutSessions: SessionCutter;
+  readonly tellProxies: ProxyTeller;
   readonly sweeper: MovedOffSweeper;
   readonly sleep: SleepWatch;
   /** Users whose move is under way, until it has ended: where to, or null where the home has to tell. */

@@ -20,6 +20,7 @@ import { createRecentLogins } from './recent-logins.ts';
 import { createSessionWatch } from './session-watch.ts';
 import type { Settings } from './settings.ts';
 import { startSleepWatch } from './sleep-watch.ts';
+import { createProxyTeller } from './tell-proxies.ts';
 import { endStrangers, RECENT_LOGIN_MS } from './end-sessions.ts';
 import { createElsewhereFinder, type ElsewhereFinder } from './where.ts';
 
@@ -60,6 +61,7 @@ function createContext(settings: Settings, log: Log) {
   const sessions = createSessionWatch(() => readAnvilSessions(settings.dovecotBaseDir));
   const { apiKey } = settings.doveadm;
   const cutSessions = createSessionCutter(settings.proxyDoveadms, { host, apiKey });
+  const tellProxies = createProxyTeller(settings.proxyServices, apiKey);
   const ownId = () => map.backendByHost(host)?.id ?? null;
   const sweeper = startMovedOffSweeper({
     ...{ geodb, sessions, log, ownId },
@@ -78,7 +80,7 @@ function createContext(settings: Settings, log: Log) {
   const departures = createDepartureGate();
   const context: BackendContext = {
     ...{ host, geodb, map, doveadm, sessions, cutSessions, sweeper, sleep, leaving, recentLogins },
-    ...{ departures, homeChanges, metrics, log },
+    ...{ departures, tellProxies, homeChanges, metrics, log },
   };
   const recovery = createRecovery(context);
   const stopParts = async () => {

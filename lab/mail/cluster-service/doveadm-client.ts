@@ -1,5 +1,6 @@
 /** Asks a real doveadm over HTTP: one command a request, which spares us most of its oddities. */
 import { request } from 'node:http';
+import { authorizationOf } from './api-key.ts';
 import type { Endpoint } from './settings.ts';
 
 export type DoveadmReply =
@@ -41,7 +42,7 @@ export interface DoveadmClient {
 
 /** A client of the doveadm HTTP at the endpoint. */
 export function createDoveadmClient(endpoint: Endpoint, apiKey: string): DoveadmClient {
-  const authorization = `X-Dovecot-API ${Buffer.from(apiKey).toString('base64')}`;
+  const authorization = authorizationOf(apiKey);
   const call = (method: string, body?: string) => send(endpoint, { method, authorization, body });
   const run = async (command: string, parameters: Record<string, unknown>) => {
     const reply = await call('POST', JSON.stringify([[command, parameters, 't']]));

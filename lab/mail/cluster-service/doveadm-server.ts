@@ -5,6 +5,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { readFile } from 'node:fs/promises';
+import { isAuthorized } from './api-key.ts';
 import type { BackendContext } from './backend-context.ts';
 import { answerOddly, isHiddenParameter, readOddities, type ActiveOddities } from './oddities.ts';
 import { CLUSTER_COMMANDS } from './cluster-commands.ts';
@@ -87,13 +88,6 @@ const ROUTES = JSON.stringify([
 async function isCut(faultFile: string | null): Promise<boolean> {
   const faults = faultFile === null ? '' : await readFile(faultFile, 'utf8').catch(() => '');
   return /^cut\b/m.test(faults);
-}
-
-function isAuthorized({ headers }: IncomingMessage, apiKey: string): boolean {
-  const [scheme = '', value = ''] = (headers.authorization ?? '').split(' ');
-  const secret = Buffer.from(value, 'base64').toString();
-  if (scheme.toLowerCase() === 'x-dovecot-api') return secret === apiKey;
-  return scheme.toLowerCase() === 'basic' && secret === `doveadm:${apiKey}`;
 }
 
 /** The real list and ours; 503 where the Dovecot beside us does not answer. */

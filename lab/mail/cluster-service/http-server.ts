@@ -20,7 +20,10 @@ export async function listenHttp(
     const url = new URL(request.url ?? '/', 'http://localhost');
     answer(url, request).then(
       ({ status, body = '', contentType = 'text/plain; charset=utf-8' }) => {
-        response.writeHead(status, { 'Content-Type': contentType });
+        if (status === 204) return void response.writeHead(204).end();
+        // With its length the answer is one write, without it three.
+        const length = Buffer.byteLength(body);
+        response.writeHead(status, { 'Content-Type': contentType, 'Content-Length': length });
         response.end(body);
       },
       () => response.writeHead(500).end(),

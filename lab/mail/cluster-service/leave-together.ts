@@ -37,7 +37,10 @@ export async function leaveTogether(
       if (!results.has(name)) end(toResult(name, 'failed', describeError(error)));
     }
   }
-  return [...results.values()];
+  const ended = [...results.values()];
+  const stayed = ended.filter(({ result }) => result !== 'moved').map(({ user }) => user);
+  context.tellProxies({ state: 'stayed', users: stayed, target: null, atMs: Date.now() });
+  return ended;
 }
 
 /** The answer ends the waiting, and says where the user lives now. */
@@ -70,6 +73,8 @@ async function depart(
     else leavers.push({ home, micros: microsOf(home, order) });
   }
   if (leavers.length === 0) return;
+  const leaving = leavers.map(({ home }) => home.username);
+  context.tellProxies({ state: 'leaving', users: leaving, target: null, atMs: Date.now() });
   const marks = leavers.map(({ home: { username }, micros }) => {
     return { username, targetId: order.target.id, token: order.moveId, micros };
   });
@@ -126,5 +131,9 @@ async function finish(
     }),
   );
   const leavers = own.filter((leaver) => leaver !== null);
-  for (const result of await writeHomes(leavers, order, context)) end(result);
+  const atMs = Date.now();
+  const results = await writeHomes(leavers, order, context);
+  for (const result of results) end(result);
+  const users = results.filter(({ result }) => result === 'moved').map(({ user }) => user);
+  context.tellProxies({ state: 'moved', users, target: order.target.host, atMs });
 }

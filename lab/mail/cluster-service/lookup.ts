@@ -6,6 +6,8 @@ import type { BackendRow, Geodb, Home } from './geodb.ts';
 import type { HomeChangeLog } from './home-change-log.ts';
 import type { LastAnswers } from './last-answers.ts';
 import { describeError, type Log } from './log.ts';
+import type { Metrics } from './metrics-text.ts';
+import type { MoveNewsBoard } from './move-news.ts';
 import type { ServingHost } from './where.ts';
 
 export type LookupAnswer =
@@ -28,7 +30,9 @@ export interface LookupParts {
   readonly homeChanges: HomeChangeLog;
   /** Ends the sessions of a user whom a force-move rule took away; in the background. */
   readonly endSessions: (host: string, username: string) => void;
+  readonly moveNews: MoveNewsBoard;
   readonly awaitMove: MoveAwaiter;
+  readonly metrics: Pick<Metrics, 'add'>;
   readonly log: Log;
 }
 
@@ -43,6 +47,8 @@ export async function lookUp(username: string, parts: LookupParts): Promise<Look
   const probedHost = PROBE_USER.exec(username)?.[1];
   if (probedHost !== undefined) return findProbed(probedHost, parts);
   try {
+    const told = await answerByNews(username, parts);
+    if (told !== null) return told;
     const seen = { isLeaving: false };
     const { backendId, askedAtMs } = await parts.lastAnswers.readOrRemember(username, () =>
       findHome(username, parts, seen),
@@ -56,6 +62,19 @@ export async function lookUp(username: string, parts: LookupParts): Promise<Look
   } catch (error) {
     return { kind: 'unavailable', reason: describeError(error) };
   }
+}
+
+/**
+ * His Backend has just said where he lives; null: it has not. It counts as if the GeoDB had been asked now: he arrived a
+ * moment ago, and whoever moves him on without the knowledge of his new Backend does it by force and ends his sessions.
+ */
+async function answerByNews(username: string, parts: LookupParts): Promise<LookupAnswer | null> {
+  const told = await parts.moveNews.homeOf(username);
+  const backend = told === null ? undefined : parts.map.backendByHost(told.host);
+  if (told === null || backend === undefined) return null;
+  parts.lastAnswers.remember(username, backend.id);
+  parts.metrics.add('dovekeeper_lookup_by_news');
+  return answerFor(hostFor(backend, parts), Date.now(), parts);
 }
 
 /** Outside of the question to the GeoDB: a move that takes long is no silence. null: still there. */

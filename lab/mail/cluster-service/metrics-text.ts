@@ -22,6 +22,7 @@ const DESCRIPTIONS: Readonly<Record<string, readonly ['counter' | 'gauge', strin
   dovekeeper_proxy_cpu_cores: ['gauge', 'CPU of this Dovecot, in cores'],
   dovekeeper_proxy_memory_bytes: ['gauge', 'Private memory of this Dovecot'],
   dovekeeper_lookup: ['counter', 'Login lookups by outcome'],
+  dovekeeper_lookup_by_news: ['counter', 'Logins whose Backend had just said where they go'],
   dovekeeper_lookup_seconds: ['counter', 'Time spent in login lookups'],
   dovekeeper_lookup_from_memory: ['gauge', '1 while the GeoDB is silent'],
   dovekeeper_probe: ['counter', 'Probes of offline Backends'],

@@ -1,7 +1,8 @@
 /** The cluster service beside a proxy: lookups, probes, site reachability, metrics. */
-import { createMoveAwaiter } from './await-move.ts';
+import type { IncomingMessage } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { readLookupDelay } from '../late-lookups.ts';
+import { createMoveAwaiter } from './await-move.ts';
 import { startClusterMap } from './cluster-map.ts';
 import { createDoveadmClient } from './doveadm-client.ts';
 import { openGeodb } from './geodb.ts';
@@ -10,8 +11,9 @@ import { listenHttp, type HttpAnswer } from './http-server.ts';
 import { createLastAnswers } from './last-answers.ts';
 import { describeError, type Log } from './log.ts';
 import { lookUp, NoOpenBackendError, type LookupParts } from './lookup.ts';
-import { readMemory, writeMemory } from './memory-file.ts';
+import { readMemory, writeMemory, type Memory } from './memory-file.ts';
 import { createMetrics, METRICS_CONTENT_TYPE, type Metrics } from './metrics-text.ts';
+import { createMoveNewsBoard, receiveMoveNews } from './move-news.ts';
 import { startProbes } from './probe.ts';
 import { startUsageMeter } from './process-usage.ts';
 import { startReachability } from './reachability.ts';
@@ -31,43 +33,12 @@ const MEASURE_EVERY_MS = 2000;
 
 /** Runs until the answer is called. Needs nobody to be there already. */
 export async function startProxyRole(settings: Settings, log: Log): Promise<() => Promise<void>> {
-  const geodb = openGeodb(settings.cassandra);
-  const memory = await readMemory(settings.memoryFile);
-  const map = startClusterMap({
-    former: memory?.map ?? null,
-    geodb,
-    site: settings.site,
-    refreshMs: MAP_EVERY_MS,
-    log,
-  });
-  const metrics = createMetrics();
-  const homeChanges = openHomeChangeLog(settings.homeChangeLog);
-  const lastAnswers = createLastAnswers({
-    maxUsers: REMEMBER_USERS,
-    patienceMs: PATIENCE_MS,
-    lastPatienceMs: LAST_PATIENCE_MS,
-    askAgainMs: ASK_AGAIN_MS,
-    isSilence: (error) => !(error instanceof NoOpenBackendError),
-    log,
-  });
-  for (const [username, backendId] of memory?.homes ?? []) {
-    lastAnswers.remember(username, backendId);
-  }
-  const { hostAddresses, userPattern, imapPort, lmtpPort, address } = settings;
-  const endSessions = sessionEnder(settings, log);
-  const parts = {
-    geodb,
-    map,
-    lastAnswers,
-    hostAddresses,
-    userPattern,
-    homeChanges,
-    endSessions,
-    awaitMove: createMoveAwaiter(settings.backendHttpPort),
-    log,
-  };
-  const { faultFile } = settings;
-  const server = await listenHttp(settings.http, (url) => answer(url, parts, metrics, faultFile));
+  const parts = createLookupParts(settings, await readMemory(settings.memoryFile), log);
+  const { geodb, map, metrics, hostAddresses, homeChanges, lastAnswers } = parts;
+  const { imapPort, lmtpPort, address } = settings;
+  const server = await listenHttp(settings.http, (url, request) =>
+    answer(url, request, parts, settings),
+  );
   const stops = [
     startReachability({ geodb, map, metrics, log, hostAddresses, imapPort }),
     startProbes({
@@ -90,18 +61,55 @@ export async function startProxyRole(settings: Settings, log: Log): Promise<() =
   };
 }
 
+/** @param memory what was known when a former process wrote it down; null: nothing */
+function createLookupParts(settings: Settings, memory: Memory | null, log: Log) {
+  const geodb = openGeodb(settings.cassandra);
+  const { hostAddresses, userPattern, site } = settings;
+  const former = memory?.map ?? null;
+  const map = startClusterMap({ former, geodb, site, refreshMs: MAP_EVERY_MS, log });
+  const lastAnswers = createLastAnswers({
+    maxUsers: REMEMBER_USERS,
+    patienceMs: PATIENCE_MS,
+    lastPatienceMs: LAST_PATIENCE_MS,
+    askAgainMs: ASK_AGAIN_MS,
+    isSilence: (error) => !(error instanceof NoOpenBackendError),
+    log,
+  });
+  for (const [username, backendId] of memory?.homes ?? []) {
+    lastAnswers.remember(username, backendId);
+  }
+  return {
+    geodb,
+    map,
+    lastAnswers,
+    hostAddresses,
+    userPattern,
+    homeChanges: openHomeChangeLog(settings.homeChangeLog),
+    endSessions: sessionEnder(settings, log),
+    moveNews: createMoveNewsBoard(),
+    awaitMove: createMoveAwaiter(settings.backendHttpPort),
+    metrics: createMetrics(),
+    log,
+  };
+}
+
+type ProxyParts = ReturnType<typeof createLookupParts>;
+
 async function answer(
   url: URL,
-  parts: LookupParts,
-  metrics: Metrics,
-  faultFile: string | null,
+  request: IncomingMessage,
+  parts: ProxyParts,
+  { faultFile, doveadm: { apiKey } }: Settings,
 ): Promise<HttpAnswer> {
+  const { metrics, moveNews } = parts;
   switch (url.pathname) {
     case '/lookup':
-      return answerLookup(url.searchParams.get('u') ?? '', parts, metrics).finally(async () => {
+      return answerLookup(url.searchParams.get('u') ?? '', parts).finally(async () => {
         const delayMs = readLookupDelay(faultFile);
         if (delayMs > 0) await pause(delayMs);
       });
+    case '/moves':
+      return receiveMoveNews(request, { apiKey, board: moveNews });
     case '/metrics':
       metrics.set('dovekeeper_lookup_from_memory', parts.lastAnswers.isSilent() ? 1 : 0);
       return { status: 200, body: metrics.print(), contentType: METRICS_CONTENT_TYPE };
@@ -112,7 +120,8 @@ async function answer(
   }
 }
 
-async function answerLookup(username: string, parts: LookupParts, metrics: Metrics) {
+async function answerLookup(username: string, parts: ProxyParts) {
+  const { metrics } = parts;
   const startedAtMs = performance.now();
   const found = await lookUp(username.toLowerCase(), parts);
   metrics.add('dovekeeper_lookup', { outcome: found.kind });

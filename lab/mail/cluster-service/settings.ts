@@ -23,6 +23,8 @@ export interface Settings {
   readonly http: Endpoint;
   /** Where the doveadm of each proxy of the cluster answers; a Backend has sessions cut there. */
   readonly proxyDoveadms: readonly Endpoint[];
+  /** Where the cluster service of each proxy answers; a Backend tells them whom it sends away. */
+  readonly proxyServices: readonly Endpoint[];
   /** Where the cluster services of Backends answer. */
   readonly backendHttpPort: number;
   readonly doveadm: { readonly port: number; readonly apiKey: string; readonly upstream: Endpoint };
@@ -41,6 +43,8 @@ export interface Settings {
   readonly oddityFile: string | null;
 }
 
+const DEFAULT_PROXY_HTTP_PORT = 7070;
+
 /** Thrown with all problems at once, each naming its setting. */
 export class SettingsError extends Error {}
 
@@ -50,6 +54,8 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
   const read = createReader(environment, problems);
   const address = read.text('CLUSTER_ADDRESS', '127.0.0.1');
   const doveadmPort = read.port('DOVEADM_PORT', 24280);
+  const proxyHttpPort = read.port('PROXY_HTTP_PORT', DEFAULT_PROXY_HTTP_PORT);
+  const proxies = read.list('PROXY_ADDRESSES');
   const settings: Settings = {
     role: read.choice('CLUSTER_ROLE', ['proxy', 'backend']),
     host: read.text('CLUSTER_HOST'),
@@ -62,10 +68,9 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
       localDatacenter: read.text('CASSANDRA_LOCAL_DC', 'datacenter1'),
       keyspace: read.text('CASSANDRA_GEODB_KEYSPACE', 'd8s_cluster'),
     },
-    http: read.endpoint('HTTP_LISTEN', `${address}:7070`),
-    proxyDoveadms: read
-      .list('PROXY_ADDRESSES')
-      .map((proxy) => ({ address: proxy, port: doveadmPort })),
+    http: read.endpoint('HTTP_LISTEN', `${address}:${DEFAULT_PROXY_HTTP_PORT}`),
+    proxyDoveadms: proxies.map((proxy) => ({ address: proxy, port: doveadmPort })),
+    proxyServices: proxies.map((proxy) => ({ address: proxy, port: proxyHttpPort })),
     backendHttpPort: read.port('BACKEND_HTTP_PORT', 9910),
     doveadm: {
       port: doveadmPort,
