@@ -65,7 +65,6 @@ async function serve(mover: Mover, input: MoverInput): Promise<void> {
       continue;
     }
     await condition(allHandlersFinished);
-    if (mover.isUnsaved) await mover.save({ isUrgent: true });
     await continueAsNew<typeof moveUsersOff>({
       siteName: input.siteName,
       sourceId: input.sourceId,
@@ -193,13 +192,19 @@ async function carryOut(mover: Mover): Promise<'ended' | 'continue'> {
         await settleOpen(mover);
         break;
       case 'plan':
-        if (hasLongHistory()) return 'continue';
+        if (hasLongHistory()) return continueSaved(mover);
         await planNext(mover);
         break;
       case 'verify':
         if (await verifyEnd(mover)) return 'ended';
     }
   }
+  return continueSaved(mover);
+}
+
+/** The next run knows of no row that is behind. */
+async function continueSaved(mover: Mover): Promise<'continue'> {
+  if (mover.isUnsaved) await mover.save({ isUrgent: true });
   return 'continue';
 }
 

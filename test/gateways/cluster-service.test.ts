@@ -171,7 +171,7 @@ describe('clusterUserBatchMove', () => {
       await logIn(user);
       dovecot.stubborn.add(user);
     }
-    // 60 of a hundred, two of 32
+    // 75 of a hundred, two of 32
     const moving = moveUsers({ user: users, destHost: 'mail2', maxParallel: 32 });
     await eventually('the first ones are cut', () => new Set(dovecot.kicked).size === 2);
     const marked = await Promise.all(users.map(async (user) => (await readUser(user))?.moving));
@@ -200,6 +200,38 @@ describe('clusterUserBatchMove', () => {
       ]);
     }
     for (const { atMs } of dovecot.news) expect(atMs).toBeGreaterThanOrEqual(beganAtMs);
+  });
+
+  it('does not tell of a move that a later order has overtaken', async () => {
+    await addUser('twice', 'mail1');
+    await logIn('twice');
+    dovecot.stubborn.add('twice');
+    const targetsOf = (state: string) =>
+      dovecot.news.filter((news) => news.state === state).map(({ target }) => target);
+    const moving = [];
+    for (const destHost of ['mail2', 'mail3']) {
+      moving.push(moveUsers({ user: ['twice'], destHost, maxParallel: 100 }));
+      const begun = moving.length;
+      await eventually('it is under way', () => targetsOf('leaving').length === begun);
+    }
+    dovecot.stubborn.clear();
+    await Promise.all(moving);
+    await eventually('the first one is over as well', () => targetsOf('stayed').length > 0);
+    expect(targetsOf('moved')).toEqual(['mail3']);
+    expect((await readUser('twice'))?.home).toBe('mail3');
+  });
+
+  it('does not tell of whoever a force-move rule may take elsewhere meanwhile', async () => {
+    await addUser('ruled', 'mail1');
+    await logIn('ruled');
+    const rule = ['backend', backendIds['mail1'], 'x', 100, 'mail2'];
+    const columns = 'scope, target, id, percentage, destinations';
+    await run(`INSERT INTO {ks}.force_moves (${columns}) VALUES (?, ?, ?, ?, ?)`, rule);
+    await moveUsers({ user: ['ruled'], destHost: 'mail3' });
+    await run("DELETE FROM {ks}.force_moves WHERE scope = 'backend' AND target = ?", [rule[1]]);
+    await eventually('the proxy has heard all', () => dovecot.news.length === 2);
+    expect(dovecot.news.map(({ state }) => state)).toEqual(['leaving', 'stayed']);
+    expect((await readUser('ruled'))?.home).toBe('mail3');
   });
 
   it('leaves a user where sessions do not end', async () => {
@@ -359,13 +391,37 @@ describe('the lookup of a proxy', () => {
 
   it('believes nobody without the key, nothing that is old or no news, and no unknown Backend', async () => {
     await addUser('u58', 'mail1');
-    const news = { state: 'moved', users: ['u58'], target: 'mail2', atMs: Date.now() };
-    expect(await proxy.tell([news], 'guessed')).toBe(401);
-    expect(await proxy.tell(news)).toBe(400);
-    expect(await proxy.tell([{ ...news, users: 'u58' }])).toBe(400);
-    expect(await proxy.tell([{ ...news, atMs: Date.now() - 60_000 }])).toBe(204);
-    expect(await proxy.tell([{ ...news, target: 'elsewhere', atMs: Date.now() }])).toBe(204);
-    expect((await proxy.lookUp('u58')).text).toBe(`mail1 ${backendAddress()}`);
+    const here = `mail1 ${backendAddress()}`;
+    const news = () => ({ state: 'moved', users: ['u58'], target: 'mail2', atMs: Date.now() });
+    const attempts: [news: unknown, status: number, apiKey?: string][] = [
+      [[news()], 401, 'guessed'],
+      [news(), 400],
+      [[{ ...news(), users: 'u58' }], 400],
+      [[{ ...news(), atMs: Date.now() - 60_000 }], 204],
+      [[{ ...news(), target: 'elsewhere' }], 204],
+    ];
+    for (const [told, status, apiKey] of attempts) {
+      expect(await proxy.tell(told, apiKey)).toBe(status);
+      expect((await proxy.lookUp('u58')).text).toBe(here);
+    }
+    expect(await proxy.tell([news()])).toBe(204);
+    expect((await proxy.lookUp('u58')).text).toBe('mail2 127.0.0.2');
+  });
+
+  it('sends whoever was just moved to another site to its load balancer', async () => {
+    await addUser('u59', 'mail1');
+    await proxy.tell([{ state: 'moved', users: ['u59'], target: 'mail3', atMs: Date.now() }]);
+    expect((await proxy.lookUp('u59')).text).toBe('proxy2 127.0.0.9');
+  });
+
+  it('holds the login of whoever is leaving until it is told where to', async () => {
+    await addUser('u60', 'mail1');
+    const tell = (state: string, target: string | null) =>
+      proxy.tell([{ state, users: ['u60'], target, atMs: Date.now() }]);
+    await tell('leaving', null);
+    const lookup = proxy.lookUp('u60');
+    await tell('moved', 'mail2');
+    expect((await lookup).text).toBe('mail2 127.0.0.2');
   });
 
   it('gives no new user to a Backend that takes none', async () => {

@@ -47,17 +47,27 @@ it('takes the newest news, also of whoever leaves again', async () => {
   expect((await board.homeOf('a'))?.host).toBe('mail3');
 });
 
-it('believes nothing old, as from a Backend that was frozen', async () => {
+it.each(['leaving', 'moved', 'stayed'] as const)(
+  'takes no notice of old news (%s), as from a Backend that was frozen',
+  async (state) => {
+    const old = { atMs: Date.now() - FOR_GOOD.freshMs - 1 };
+    const board = createMoveNewsBoard(FOR_GOOD);
+    board.note([{ ...news(state, 'a', 'mail3'), ...old }]);
+    expect(await board.homeOf('a')).toBeNull();
+    board.note([news('moved', 'a', 'mail2'), { ...news(state, 'a', 'mail3'), ...old }]);
+    expect((await board.homeOf('a'))?.host).toBe('mail2');
+  },
+);
+
+it('says nothing that has become old while somebody waited for it', async () => {
   const board = createMoveNewsBoard({ ...FOR_GOOD, freshMs: 1_000 });
-  board.note([news('leaving', 'a')]);
-  const waiting = board.homeOf('a');
-  board.note([{ ...news('moved', 'a', 'mail2'), atMs: Date.now() - 1_001 }]);
-  expect(await waiting).toBeNull();
+  board.note([{ ...news('moved', 'a', 'mail2'), atMs: Date.now() - 999 }]);
+  await expect.poll(() => board.homeOf('a')).toBeNull();
 });
 
-it('forgets what has become old', async () => {
-  const board = createMoveNewsBoard({ ...FOR_GOOD, freshMs: 5 });
-  const { atMs, ...moved } = news('moved', 'a', 'mail2');
-  board.note([{ ...moved, atMs }]);
-  await expect.poll(() => board.homeOf('a')).toBeNull();
+it('keeps nobody whose time is over', async () => {
+  const board = createMoveNewsBoard({ waitMs: 5, freshMs: 30 });
+  board.note([news('leaving', 'a'), news('moved', 'b', 'mail2')]);
+  expect(board.size).toBe(2);
+  await expect.poll(() => board.size).toBe(0);
 });

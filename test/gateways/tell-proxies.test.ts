@@ -16,13 +16,13 @@ afterEach(() => {
   }
 });
 
-/** The cluster service of a proxy. */
-async function startProxy() {
+/** The cluster service of a proxy; `frozen`: it takes the first request and says nothing. */
+async function startProxy(how: 'well' | 'frozen' = 'well') {
   const heard: MoveNews[][] = [];
   const server = createServer((request, response) => {
     void text(request).then((body) => {
       heard.push(JSON.parse(body) as MoveNews[]);
-      response.writeHead(204).end();
+      if (how === 'well' || heard.length > 1) response.writeHead(204).end();
     });
   });
   servers.push(server);
@@ -55,4 +55,15 @@ it('tells what came while a request ran with the next one, in order, and nothing
   tell(leaving());
   await eventually('all are told of', () => namesOf(proxy.heard.flat()).length === 3);
   expect(proxy.heard.map(namesOf)).toEqual([['a'], ['b', 'c']]);
+});
+
+it('gives up a request to a frozen proxy, and what has become old meanwhile', async () => {
+  const [frozen, well] = await Promise.all([startProxy('frozen'), startProxy()]);
+  const tell = createProxyTeller([frozen, well], 'key');
+  tell(leaving('a'));
+  tell({ ...leaving('old'), atMs: Date.now() - 10_000 });
+  tell(leaving('b'));
+  await eventually('the frozen one is told of the rest', () => frozen.heard.length === 2);
+  expect(frozen.heard.map(namesOf)).toEqual([['a'], ['b']]);
+  expect(namesOf(well.heard.flat())).toEqual(['a', 'b']);
 });

@@ -49,6 +49,7 @@ interface MoverScenario {
 const ofUsers = { maxUsers: 20, stepRatio: 1, endsOffline: false };
 
 const MOVERS: Readonly<Record<string, MoverScenario>> = {
+  'begun-side-by-side': { request: {} },
   drain: { request: { kind: 'drain', cause: 'drain', endsOffline: false } },
   rebalance: { request: { ...ofUsers, kind: 'rebalance', cause: 'rebalance' } },
   partial: { request: { ...ofUsers, kind: 'partialMove', cause: 'degraded' } },

@@ -1,5 +1,7 @@
 import { WithStartWorkflowOperation } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Activities } from '../../activities/index.ts';
+import type { MovedChunk } from '../../activities/move-chunk.ts';
 import {
   cancelSignal,
   endEarlySignal,
@@ -63,8 +65,9 @@ async function ask(workflowId: string, request: MoveRequest): Promise<MoveAnswer
 async function withWorld(
   world: MailWorld,
   scenario: (workflowId: string) => Promise<void>,
+  otherwise: Partial<Activities> = {},
 ): Promise<void> {
-  const stop = await rig.startWorker(world.activities());
+  const stop = await rig.startWorker({ ...world.activities(), ...otherwise });
   const workflowId = `mover-${crypto.randomUUID()}`;
   try {
     await scenario(workflowId);
@@ -95,6 +98,50 @@ describe('moveUsersOff', () => {
       expect(world.statusChanges).toEqual(['offline']);
       expect(world.accepting).toEqual([false]);
     });
+  });
+
+  it('does side by side what does not depend on each other: clients of a failing Backend wait', async () => {
+    const world = new MailWorld(50);
+    const { countUsers, saveOperation, setAcceptNewUsers, moveChunk } = world.activities();
+    const begun = new Set<string>();
+    const meet = async (own: string, ...others: string[]): Promise<void> => {
+      begun.add(own);
+      await eventually(`${own} meets ${others.join(', ')}`, () =>
+        others.every((other) => begun.has(other)),
+      );
+    };
+    const together: Partial<Activities> = {
+      async countUsers(input) {
+        await meet('count', 'first row', 'shut');
+        return (await countUsers?.(input)) ?? 0;
+      },
+      async setAcceptNewUsers(input) {
+        await meet('shut', 'first row', 'count');
+        await setAcceptNewUsers?.(input);
+      },
+      async saveOperation(row, decided) {
+        if (row.state === 'planned') await meet('first row', 'shut', 'count');
+        if (row.round === 1) await meet('row of the round', 'users on their way');
+        await saveOperation?.(row, decided);
+      },
+      async moveChunk(input) {
+        await meet('users on their way', 'row of the round');
+        return moveChunk?.(input) as Promise<MovedChunk>;
+      },
+    };
+    await withWorld(
+      world,
+      async (workflowId) => {
+        await ask(workflowId, evacuation({ stepRatio: 1 }));
+        await rig.client.workflow.getHandle(workflowId).result();
+        expect(world.rows.map(({ state }) => state)).toEqual(
+          expect.arrayContaining(['planned', 'running', 'verifying', 'done']),
+        );
+        expect(world.rows.at(0)?.state).toBe('planned');
+        expect(world.lastRow).toMatchObject({ state: 'done', originalCount: 50, round: 1 });
+      },
+      together,
+    );
   });
 
   it('tells what the ledger says where the store lost ends of moves', async () => {

@@ -14,7 +14,7 @@ export interface Mover {
   inflowOfOthers: Readonly<Record<string, number>>;
   /** When it last looked at its targets and at what it may do; 0: not yet, or long ago. */
   lookedAtMs: number;
-  /** The row is behind the state, and is written with the next step. */
+  /** The row is behind the state: it is written beside the next step that plans or sends, or by the next save. */
   isUnsaved: boolean;
   /** True: send no further chunk. */
   isHeld(): boolean;

@@ -3,6 +3,7 @@
  * since a request to the GeoDB for ten costs little more than one for one.
  */
 import { readOwnBackend, type BackendContext } from './backend-context.ts';
+import { findForcedHome } from './choose-home.ts';
 import { endSessions } from './end-sessions.ts';
 import type { BackendRow } from './geodb.ts';
 import { describeError } from './log.ts';
@@ -16,6 +17,22 @@ import {
 } from './move-order.ts';
 import { inGroups, writeHomes, WRITTEN_TOGETHER, type Leaver } from './write-homes.ts';
 
+/** After so long others may have given this departure up and moved its users elsewhere: the GeoDB has to tell. */
+const SURE_MS = 1_000;
+
+/** Some users on their way out, all to the same Backend. */
+interface Departure {
+  readonly order: MoveOrder;
+  readonly context: BackendContext;
+  readonly beganAtMs: number;
+  /** Users of whom the proxies think that they are leaving. */
+  readonly announced: Set<string>;
+  /** What has become of one of them; his logins wait no longer. */
+  end(result: MoveResult): void;
+  /** False: a later order moves him as well, and perhaps elsewhere. */
+  isLatest(username: string): boolean;
+}
+
 /** Never rejects. Logins that come meanwhile wait for the end. */
 export async function leaveTogether(
   names: readonly string[],
@@ -25,43 +42,47 @@ export async function leaveTogether(
   // They may have waited at the gate until whoever asked for it was gone.
   if (order.signal.aborted) return names.map((name) => toResult(name, 'skipped', 'hung up'));
   const results = new Map<string, MoveResult>();
-  const exits = names.map((name) => holdLogins(name, context));
-  const end = (result: MoveResult): void => {
-    results.set(result.user, result);
-    exits[names.indexOf(result.user)]?.(result.result === 'moved' ? order.target : null);
+  const holds = new Map(names.map((name) => [name, holdLogins(name, context)]));
+  const departure: Departure = {
+    order,
+    context,
+    beganAtMs: performance.now(),
+    announced: new Set(),
+    end(result) {
+      results.set(result.user, result);
+      holds.get(result.user)?.release(result.result === 'moved' ? order.target : null);
+    },
+    isLatest: (username) => holds.get(username)?.isLatest() ?? false,
   };
   try {
-    await depart(names, order, context, end);
+    await depart(names, departure);
   } catch (error) {
     for (const name of names) {
-      if (!results.has(name)) end(toResult(name, 'failed', describeError(error)));
+      if (!results.has(name)) departure.end(toResult(name, 'failed', describeError(error)));
     }
   }
-  const ended = [...results.values()];
-  const stayed = ended.filter(({ result }) => result !== 'moved').map(({ user }) => user);
-  context.tellProxies({ state: 'stayed', users: stayed, target: null, atMs: Date.now() });
-  return ended;
+  // Whoever waits at a proxy for one of them asks the GeoDB now.
+  const users = [...departure.announced];
+  context.tellProxies({ state: 'stayed', users, target: null, atMs: Date.now() });
+  return [...results.values()];
 }
 
-/** The answer ends the waiting, and says where the user lives now. */
-function holdLogins(
-  username: string,
-  { leaving }: BackendContext,
-): (target: BackendRow | null) => void {
+/** Until they are released, with the Backend where the user lives now; null: the home has to tell. */
+function holdLogins(username: string, { leaving }: BackendContext) {
   const { promise, resolve } = Promise.withResolvers<BackendRow | null>();
   leaving.set(username, promise);
-  return (target) => {
-    resolve(target);
-    if (leaving.get(username) === promise) leaving.delete(username);
+  const isLatest = (): boolean => leaving.get(username) === promise;
+  return {
+    isLatest,
+    release(target: BackendRow | null): void {
+      resolve(target);
+      if (isLatest()) leaving.delete(username);
+    },
   };
 }
 
-async function depart(
-  names: readonly string[],
-  order: MoveOrder,
-  context: BackendContext,
-  end: (result: MoveResult) => void,
-): Promise<void> {
+async function depart(names: readonly string[], departure: Departure): Promise<void> {
+  const { order, context, end } = departure;
   const own = readOwnBackend(context);
   const { epoch } = context.sleep;
   const homes = await context.geodb.readHomes(names);
@@ -73,8 +94,7 @@ async function depart(
     else leavers.push({ home, micros: microsOf(home, order) });
   }
   if (leavers.length === 0) return;
-  const leaving = leavers.map(({ home }) => home.username);
-  context.tellProxies({ state: 'leaving', users: leaving, target: null, atMs: Date.now() });
+  announce(leavers, departure);
   const marks = leavers.map(({ home: { username }, micros }) => {
     return { username, targetId: order.target.id, token: order.moveId, micros };
   });
@@ -88,7 +108,7 @@ async function depart(
     for await (const gone of endSessions([...left.keys()], context)) {
       const group = gone.flatMap((name) => left.get(name) ?? []);
       for (const name of gone) left.delete(name);
-      writes.push(finish(group, { ownId: own.id, epoch, order }, context, end));
+      writes.push(finish(group, { own, epoch }, departure));
     }
     const stay = async ({ home: { username }, micros }: Leaver): Promise<void> => {
       await context.geodb.dropMove(username, micros + 1);
@@ -105,23 +125,25 @@ async function depart(
   }
 }
 
+function announce(leavers: readonly Leaver[], { announced, context }: Departure): void {
+  const users = leavers.map(({ home }) => home.username);
+  for (const username of users) announced.add(username);
+  context.tellProxies({ state: 'leaving', users, target: null, atMs: Date.now() });
+}
+
 /** They are without sessions; those who are still ours to move get their new home. Never rejects. */
 async function finish(
   group: readonly Leaver[],
-  {
-    ownId,
-    epoch,
-    order,
-  }: { readonly ownId: string; readonly epoch: number; readonly order: MoveOrder },
-  context: BackendContext,
-  end: (result: MoveResult) => void,
+  { own, epoch }: { readonly own: BackendRow; readonly epoch: number },
+  departure: Departure,
 ): Promise<void> {
+  const { order, context, end } = departure;
   const hasSlept = epoch !== context.sleep.epoch;
-  const own = await Promise.all(
+  const ours = await Promise.all(
     group.map(async (leaver) => {
       const { username } = leaver.home;
       try {
-        if (!hasSlept || !(await isOvertaken(username, ownId, leaver.micros, context)))
+        if (!hasSlept || !(await isOvertaken(username, own.id, leaver.micros, context)))
           return leaver;
         end(toResult(username, 'skipped', 'superseded'));
       } catch (error) {
@@ -130,10 +152,20 @@ async function finish(
       return null;
     }),
   );
-  const leavers = own.filter((leaver) => leaver !== null);
+  const leavers = ours.filter((leaver) => leaver !== null);
   const atMs = Date.now();
   const results = await writeHomes(leavers, order, context);
+  const moved = results.filter(({ result }) => result === 'moved').map(({ user }) => user);
+  const users = moved.filter((user) => isSurelyThere(user, own, departure));
+  for (const username of users) departure.announced.delete(username);
   for (const result of results) end(result);
-  const users = results.filter(({ result }) => result === 'moved').map(({ user }) => user);
   context.tellProxies({ state: 'moved', users, target: order.target.host, atMs });
+}
+
+/** Our write was accepted; it does not count where somebody else's is newer. */
+function isSurelyThere(username: string, own: BackendRow, departure: Departure): boolean {
+  const { context, beganAtMs, isLatest } = departure;
+  const forced = findForcedHome(username, own, context.map.current());
+  const mayBeForced = forced !== null && forced.id !== own.id;
+  return isLatest(username) && !mayBeForced && performance.now() - beganAtMs < SURE_MS;
 }

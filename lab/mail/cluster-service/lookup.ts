@@ -15,7 +15,7 @@ export type LookupAnswer =
       readonly kind: 'found';
       readonly host: string;
       readonly address: string;
-      /** The GeoDB was asked at this moment or later, in ms since 1970; null: this is from memory. */
+      /** The user lived there at this moment or later, in ms since 1970; null: this is from memory. */
       readonly askedAtMs: number | null;
     }
   | { readonly kind: 'unknownUser' }
@@ -46,9 +46,11 @@ const PROBE_USER = /^probe-(.+)$/;
 export async function lookUp(username: string, parts: LookupParts): Promise<LookupAnswer> {
   const probedHost = PROBE_USER.exec(username)?.[1];
   if (probedHost !== undefined) return findProbed(probedHost, parts);
+  const beganAtMs = performance.now();
   try {
     const told = await answerByNews(username, parts);
     if (told !== null) return told;
+    const waitedMs = performance.now() - beganAtMs;
     const seen = { isLeaving: false };
     const { backendId, askedAtMs } = await parts.lastAnswers.readOrRemember(username, () =>
       findHome(username, parts, seen),
@@ -58,7 +60,7 @@ export async function lookUp(username: string, parts: LookupParts): Promise<Look
     if (backend === undefined) return { kind: 'unavailable', reason: 'home is no Backend' };
     const found = answerFor(hostFor(backend, parts), askedAtMs, parts);
     if (!seen.isLeaving || found.kind !== 'found' || found.host !== backend.host) return found;
-    return (await followMove(found, username, parts)) ?? found;
+    return (await followMove(found, { username, waitedMs }, parts)) ?? found;
   } catch (error) {
     return { kind: 'unavailable', reason: describeError(error) };
   }
@@ -80,10 +82,10 @@ async function answerByNews(username: string, parts: LookupParts): Promise<Looku
 /** Outside of the question to the GeoDB: a move that takes long is no silence. null: still there. */
 async function followMove(
   source: ServingHost,
-  username: string,
+  { username, waitedMs }: { readonly username: string; readonly waitedMs: number },
   { awaitMove, lastAnswers, map }: LookupParts,
 ): Promise<LookupAnswer | null> {
-  const moved = await awaitMove(source, username);
+  const moved = await awaitMove(source, username, waitedMs);
   if (moved === null) return null;
   const target = map.backendByHost(moved.host);
   if (target !== undefined) lastAnswers.remember(username, target.id);

@@ -26,12 +26,14 @@ export interface ToldHome {
 }
 
 export interface MoveNewsBoard {
+  /** Users of whom something is known. */
+  readonly size: number;
   note(news: readonly MoveNews[]): void;
   /** Where the user has just moved to; waits a moment for whoever is leaving. null: nothing is known. */
   homeOf(username: string): Promise<ToldHome | null>;
 }
 
-/** A departure takes some 100 ms; with the question to the Backend that follows it is below the 2 s that Dovecot waits. */
+/** A departure takes some 100 ms. Who has waited so long for nothing asks the Backend, as long as Dovecot waits. */
 const WAIT_MS = 400;
 /** Whoever was cut is back within this time. The clocks of a cluster differ by some milliseconds. */
 const FRESH_MS = 500;
@@ -61,21 +63,26 @@ export function createMoveNewsBoard({ waitMs = WAIT_MS, freshMs = FRESH_MS } = {
     setTimeout(end, ms).unref();
   };
   const noteOne = ({ state, users, target, atMs }: MoveNews): void => {
-    const told =
-      state === 'moved' && target !== null && isFresh(atMs) ? { host: target, atMs } : null;
+    // It may have lain with a process that was frozen, while newer news came by.
+    if (!isFresh(atMs)) return;
+    const isLeaving = state === 'leaving';
+    const told = state === 'moved' && target !== null ? { host: target, atMs } : null;
     const noted = new Map<string, Entry>();
     for (const username of users) {
       // Who waits for him has his answer, and whoever comes later finds the newer news.
       entries.get(username)?.settle(told);
       entries.delete(username);
-      if (told === null && state !== 'leaving') continue;
+      if (told === null && !isLeaving) continue;
       const entry = open(username);
       if (told !== null) entry.settle(told);
       noted.set(username, entry);
     }
-    if (noted.size > 0) endLater(noted, state === 'leaving' ? waitMs : freshMs);
+    if (noted.size > 0) endLater(noted, isLeaving ? waitMs : freshMs);
   };
   return {
+    get size() {
+      return entries.size;
+    },
     note: (news) => news.forEach(noteOne),
     async homeOf(username) {
       const told = (await entries.get(username)?.home) ?? null;

@@ -20,12 +20,12 @@ import {
 import { inGroups, writeHomes, type Leaver } from './write-homes.ts';
 
 /**
- * Of the users that an order allows at a time, so many may be without their sessions: of 100 that is 80, which
- * keeps a cluster busy (ADR 27), of 50 it is 10, and of 20 one: whoever asks for less speed wants clients to wait for
+ * Of the users that an order allows at a time, so many may be without their sessions: of 100 that is 75, which
+ * keeps a cluster busy (ADR 27), of 50 it is 9, and of 20 one: whoever asks for less speed wants clients to wait for
  * nobody.
  */
 const departingOf = (maxParallel: number) =>
-  Math.max(1, Math.round(0.8 * maxParallel * Math.min(1, maxParallel / 100) ** 2));
+  Math.max(1, Math.round(0.75 * maxParallel * Math.min(1, maxParallel / 100) ** 2));
 /** Users whose homes are read together, and who leave together where the gate is wide enough. */
 const GROUP = 25;
 /** Of those who may leave at a time, so many groups at least: while one is being written, the other ends its sessions. */

@@ -26,7 +26,8 @@ function createLine({ address, port }: Endpoint, apiKey: string): ProxyTeller {
   const run = async () => {
     isRunning = true;
     while (waiting.length > 0) {
-      const body = JSON.stringify(waiting);
+      const oldestMs = Date.now() - TIMEOUT_MS;
+      const body = JSON.stringify(waiting.filter(({ atMs }) => atMs >= oldestMs));
       waiting = [];
       const signal = AbortSignal.timeout(TIMEOUT_MS);
       const init = { method: 'POST', headers, body, signal };

@@ -26,7 +26,7 @@ export interface ServingHost {
 export interface Arrival {
   /** False: a delivery, of which no session is left. */
   readonly opensSession: boolean;
-  /** When the proxy that sends him here asked the GeoDB, in ms since 1970; null: it does not say. */
+  /** When the proxy that sends him here asked the GeoDB, or was told of the move; in ms since 1970; null: it does not say. */
   readonly askedAtMs: number | null;
 }
 

@@ -5,7 +5,7 @@ import { busyShare, describeCpu } from '../director/cpu-watch.ts';
 import { startDirectorRing } from '../director/director-ring.ts';
 import type { TrialResult } from '../director/measure-move.ts';
 import { startOurSide } from '../director/our-side.ts';
-import { makeRows, PACED_PERCENT, type Row } from '../director/rows.ts';
+import { FIRST_OF_OURS, makeRows, PACED_PERCENT, type Row } from '../director/rows.ts';
 
 type Results = ReadonlyMap<string, readonly TrialResult[]>;
 
@@ -139,6 +139,8 @@ function notesOf(results: Results): string[] {
     '"ours, tuned", as the other rows of ours: everybody in one round, no limit to what a target takes; by default it is ' +
       'five rounds of 20 %, and 200 users on their way to one target.',
     `Cassandra's Java compiles as in production; before the first row ours moved everybody ${WARM_UP_TURNS} times, which is not counted.`,
+    `"${FIRST_OF_OURS}" is the same moved for the first time in a run: minutes after the last move, and from the second run on off a Backend ` +
+      'whose cluster service was started a few rows before.',
     'On a live Backend poolmon ends no session, so nobody leaves: that row is stopped after 10 s.',
     'Doubled mail whose first acknowledgement was lost with the killed Backend is not counted: the sender had to repeat it.',
   ];
