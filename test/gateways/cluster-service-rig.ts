@@ -5,6 +5,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { authorizationOf } from '../../lab/mail/cluster-service/api-key.ts';
 import { startBackendRole } from '../../lab/mail/cluster-service/backend-role.ts';
 import { createDoveadmClient } from '../../lab/mail/cluster-service/doveadm-client.ts';
 import type { HomeChange } from '../../lab/mail/cluster-service/home-change-log.ts';
@@ -158,7 +159,6 @@ export async function startService(
   });
   const start = role === 'backend' ? startBackendRole : startProxyRole;
   const stop = await start(settings, silentLog);
-  const key = Buffer.from(API_KEY).toString('base64');
   const ask = async (url: string, init?: RequestInit) => {
     const answer = await fetch(url, init);
     return { status: answer.status, text: await answer.text() };
@@ -168,7 +168,7 @@ export async function startService(
     post: (body) =>
       ask(`http://${address}:${DOVEADM_PORT}/doveadm/v1`, {
         method: 'POST',
-        headers: { Authorization: `X-Dovecot-API ${key}` },
+        headers: { Authorization: authorizationOf(API_KEY) },
         body,
       }),
     async lookUp(username) {
@@ -183,7 +183,7 @@ export async function startService(
     async tell(news, withKey = API_KEY) {
       const { status } = await ask(`http://${address}:${HTTP_PORT}/moves`, {
         method: 'POST',
-        headers: { Authorization: `X-Dovecot-API ${Buffer.from(withKey).toString('base64')}` },
+        headers: { Authorization: authorizationOf(withKey) },
         body: JSON.stringify(news),
       });
       return status;

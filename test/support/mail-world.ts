@@ -50,7 +50,7 @@ export class MailWorld {
     return this.rows.at(-1);
   }
 
-  activities(): Partial<Activities> {
+  activities() {
     return {
       countUsers: () => Promise.resolve(this.usersOnSource),
       saveOperation: (operation) => {
@@ -98,7 +98,7 @@ export class MailWorld {
         return Promise.resolve(this.lost ?? { counts: NO_MOVES, reopened: 0 });
       },
       readInflowOfOthers: () => Promise.resolve(this.inflowLater.shift() ?? {}),
-    };
+    } satisfies Partial<Activities>;
   }
 
   private readSituation(): MoveSituation {

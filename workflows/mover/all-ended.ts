@@ -2,7 +2,9 @@
  * Waits until all have ended, then throws what failed first. Something that goes on alone would write
  * into the books of the next operation.
  */
-export async function allEnded(works: readonly Promise<void>[]): Promise<void> {
-  const outcomes = await Promise.allSettled(works);
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+export async function allEnded<T extends readonly unknown[]>(
+  works: T,
+): Promise<{ -readonly [Index in keyof T]: Awaited<T[Index]> }> {
+  await Promise.allSettled(works);
+  return Promise.all(works);
 }

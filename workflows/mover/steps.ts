@@ -42,10 +42,8 @@ export async function beginMoves(mover: Mover): Promise<void> {
 /** Writes the row, where it is behind, while something else is done. */
 async function alongside<T>(mover: Mover, work: () => Promise<T>): Promise<T> {
   if (!mover.isUnsaved) return work();
-  const saving = mover.save({ isUrgent: true });
-  const working = work();
-  await allEnded([saving, working.then(() => undefined)]);
-  return working;
+  const [, result] = await allEnded([mover.save({ isUrgent: true }), work()] as const);
+  return result;
 }
 
 async function openInTurn(mover: Mover): Promise<number> {
@@ -58,11 +56,8 @@ async function openInTurn(mover: Mover): Promise<number> {
 /** @returns users of the source. */
 async function openSideBySide(mover: Mover): Promise<number> {
   const { sourceId } = stateOf(mover).request;
-  let users = 0;
-  const count = async () => {
-    users = await moverActivities.countUsers({ backendId: sourceId });
-  };
-  await allEnded([mover.save({ isUrgent: true }), count(), shutSource(mover)]);
+  const count = () => moverActivities.countUsers({ backendId: sourceId });
+  const [users] = await alongside(mover, () => allEnded([count(), shutSource(mover)] as const));
   return users;
 }
 

@@ -4,6 +4,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { createDoveadmClient, type DoveadmClient } from './doveadm-client.ts';
+import { createLine } from './send-together.ts';
 import type { Endpoint } from './settings.ts';
 
 /**
@@ -39,27 +40,16 @@ export function createSessionCutter(
 const homeOf = (username: string, host: string): string => `${username} ${host}`;
 
 /**
- * One request to a proxy runs and one waits, however many ask: it takes with it all that came meanwhile. Who has
- * waited too long for a frozen one is forgotten, so that its thaw cuts nobody who has come back.
+ * One request to a proxy runs and one waits, however many ask. Who has waited too long for a frozen one is
+ * forgotten, so that its thaw cuts nobody who has come back.
  */
 function createLane(doveadm: Pick<DoveadmClient, 'proxyKick'>) {
-  let waiting: { readonly homes: readonly string[]; readonly atMs: number; done(): void }[] = [];
-  let isRunning = false;
-  const run = async () => {
-    isRunning = true;
-    while (waiting.length > 0) {
-      const batch = waiting;
-      waiting = [];
+  const line = createLine<{ readonly homes: readonly string[]; readonly atMs: number }>(
+    async (cuts) => {
       const oldest = performance.now() - PATIENCE_MS;
-      const homes = batch.filter(({ atMs }) => atMs >= oldest).flatMap((each) => each.homes);
+      const homes = cuts.filter(({ atMs }) => atMs >= oldest).flatMap((cut) => cut.homes);
       if (homes.length > 0) await doveadm.proxyKick(homes).catch(() => undefined);
-      for (const { done } of batch) done();
-    }
-    isRunning = false;
-  };
-  return (homes: readonly string[]) =>
-    new Promise<void>((done) => {
-      waiting.push({ homes, atMs: performance.now(), done });
-      if (!isRunning) void run();
-    });
+    },
+  );
+  return (homes: readonly string[]) => line({ homes, atMs: performance.now() });
 }

@@ -6,18 +6,21 @@
  */
 import { text } from 'node:stream/consumers';
 import type { IncomingMessage } from 'node:http';
+import { z } from 'zod';
 import { isAuthorized } from './api-key.ts';
 import type { HttpAnswer } from './http-server.ts';
 
 /** Of some users of one Backend. */
-export interface MoveNews {
-  readonly state: 'leaving' | 'moved' | 'stayed';
-  readonly users: readonly string[];
+const MOVE_NEWS = z.object({
+  state: z.enum(['leaving', 'moved', 'stayed']),
+  users: z.array(z.string()).readonly(),
   /** Name of the Backend where they live from now on; null: they have not moved. */
-  readonly target: string | null;
+  target: z.string().nullable(),
   /** No later than the new home was written, in ms since 1970. */
-  readonly atMs: number;
-}
+  atMs: z.number(),
+});
+
+export type MoveNews = Readonly<z.infer<typeof MOVE_NEWS>>;
 
 export interface ToldHome {
   readonly host: string;
@@ -108,21 +111,8 @@ export async function receiveMoveNews(
 /** null: it is nothing of the kind. */
 function parseNews(body: string): MoveNews[] | null {
   try {
-    const news: unknown = JSON.parse(body);
-    return Array.isArray(news) && news.every(isNews) ? news : null;
+    return z.array(MOVE_NEWS).parse(JSON.parse(body));
   } catch {
     return null;
   }
-}
-
-function isNews(value: unknown): value is MoveNews {
-  if (typeof value !== 'object' || value === null) return false;
-  const { state, users, target, atMs } = value as Partial<MoveNews>;
-  return (
-    (state === 'leaving' || state === 'moved' || state === 'stayed') &&
-    Array.isArray(users) &&
-    users.every((user) => typeof user === 'string') &&
-    (target === null || typeof target === 'string') &&
-    Number.isFinite(atMs)
-  );
 }

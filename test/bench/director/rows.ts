@@ -15,7 +15,7 @@ export interface Row {
 }
 
 /**
- * What has not moved anybody since it was started, or for minutes, is slower: Node has thrown its compiled code away, and
+ * What has not moved anybody since it was started, or for minutes, is slower: Node has compiled little of it, and
  * Dovecot's processes for a crowd have ended.
  */
 export const FIRST_OF_OURS = 'ours, tuned, the first';
