@@ -4,6 +4,7 @@ import { createGateways } from '../gateways/create-gateways.ts';
 import type { Accounts } from '../gateways/controller-store/accounts.ts';
 import { ROLES, type Role } from '../gateways/controller-store/accounts.ts';
 import { readConfig, type Config } from '../platform/config.ts';
+import { describeError } from '../platform/describe-error.ts';
 import { createLogger } from '../platform/logger.ts';
 import { createMetrics } from '../platform/metrics.ts';
 
@@ -39,7 +40,7 @@ export async function runCommand(
       await gateways.close();
     }
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`${describeError(error)}\n`);
     process.exitCode = 1;
   }
 }

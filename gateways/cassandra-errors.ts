@@ -1,5 +1,6 @@
 /** What the Cassandra driver throws, as GatewayError: by class and code, never by text. */
 import cassandra from 'cassandra-driver';
+import { describeError } from '../platform/describe-error.ts';
 import { GatewayError } from './gateway-error.ts';
 import type { GatewayErrorFields } from './gateway-error.ts';
 
@@ -79,7 +80,7 @@ function judgeHosts(error: cassandra.errors.NoHostAvailableError): Verdict {
 
 function describe(error: unknown): string {
   if (!(error instanceof errors.NoHostAvailableError)) {
-    return error instanceof Error ? error.message : String(error);
+    return describeError(error);
   }
   const hosts = [...innerErrorsOf(error)].map(
     ([host, one]) => `${host} (${one instanceof Error ? one.message : '?'})`,

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { describeError } from './describe-error.ts';
 import type { Logger } from './logger.ts';
 
 const RETRY_DELAY_MS = 1_000;
@@ -13,7 +14,7 @@ export async function untilDone<T>(
     try {
       return await work();
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = describeError(error);
       if (tries === 1) logger.warn({ what, message }, 'not possible yet, trying again');
       await sleep(RETRY_DELAY_MS);
     }

@@ -6,6 +6,7 @@ import {
   ScheduleNotFoundError,
   ScheduleOverlapPolicy,
   type ScheduleOptions,
+  WorkflowNotFoundError,
 } from '@temporalio/client';
 import type { Config } from '../platform/config.ts';
 import {
@@ -82,7 +83,7 @@ async function readInterval(client: Client, workflowId: string): Promise<number 
     const interval = memo?.['intervalSecs'];
     return typeof interval === 'number' ? interval : null;
   } catch (error) {
-    if ((error as { name?: string }).name === 'WorkflowNotFoundError') return null;
+    if (error instanceof WorkflowNotFoundError) return null;
     throw error;
   }
 }

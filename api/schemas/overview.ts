@@ -71,7 +71,9 @@ export const OverviewView = z
         description:
           'Of logins and deliveries; Backends that are offline and empty are left out. null: no attempts.',
       }),
-      attemptsPerSec: z.number().nullable(),
+      attemptsPerSec: z.number().nullable().openapi({
+        description: 'Of the same logins and deliveries. null: nothing was measured.',
+      }),
     }),
     reachability: z.object({ sites: z.int(), unreachable: z.int() }),
     overdueTasks: z

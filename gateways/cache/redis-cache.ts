@@ -1,6 +1,7 @@
 /** The cache in Redis. While Redis is away every call answers at once that it has nothing. */
 import { Redis } from 'ioredis';
 import type { RedisOptions } from 'ioredis';
+import { describeError } from '../../platform/describe-error.ts';
 import type { SiteMetrics } from '../../workflows/domain/metrics.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { Metrics } from '../../platform/metrics.ts';
@@ -155,7 +156,7 @@ function parseEvent(text: string): LiveEvent | null {
 
 /** ioredis throws plain errors: whatever went wrong, the cache was not there. */
 function toRedisError(error: unknown, operation: string): GatewayError {
-  const what = error instanceof Error ? error.message : String(error);
+  const what = describeError(error);
   return new GatewayError(
     `Redis: ${operation} failed: ${what}`,
     { system: 'redis', operation, code: 'Unreachable', isTemporary: true },

@@ -1,5 +1,6 @@
 /** What doveadm answered, as rows or as GatewayError: by status, type and exit code, never by text. */
 import { z } from 'zod';
+import { describeError } from '../../platform/describe-error.ts';
 import { GatewayError } from '../gateway-error.ts';
 import type { GatewayErrorFields } from '../gateway-error.ts';
 import type { DoveadmAnswer } from './http.ts';
@@ -75,7 +76,7 @@ export function toDoveadmError(error: unknown, { operation, host }: Context): Ga
       : isTimeout(error)
         ? { code: 'Timeout', isTemporary: true }
         : { code: 'BadAnswer', isTemporary: true };
-  const what = error instanceof Error ? error.message : String(error);
+  const what = describeError(error);
   return new GatewayError(
     `doveadm of ${host}: ${operation} failed: ${what}`,
     { system: 'doveadm', operation, subject: host, ...verdict },

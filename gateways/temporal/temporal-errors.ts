@@ -7,6 +7,7 @@ import {
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
 import { ApplicationFailure, NamespaceNotFoundError } from '@temporalio/common';
+import { describeError } from '../../platform/describe-error.ts';
 import { GatewayError } from '../gateway-error.ts';
 import type { GatewayErrorFields } from '../gateway-error.ts';
 
@@ -40,7 +41,7 @@ export function toTemporalError(
   subject: string | undefined,
 ): GatewayError {
   const about = subject === undefined ? '' : ` of ${subject}`;
-  const what = error instanceof Error ? error.message : String(error);
+  const what = describeError(error);
   return new GatewayError(
     `Temporal: ${operation}${about} failed: ${what}`,
     {

@@ -1,6 +1,7 @@
 /** `npm run lab -- <verb>`: looks at a running lab, and breaks it on purpose. */
 import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
+import { describeError } from '../../platform/describe-error.ts';
 import {
   freezeBackends,
   killBackends,
@@ -115,7 +116,7 @@ async function main(): Promise<number> {
       (error instanceof TypeError &&
         'code' in error &&
         String(error.code).startsWith('ERR_PARSE_ARGS'));
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`${describeError(error)}\n`);
     return isUsage ? 2 : 1;
   }
 }

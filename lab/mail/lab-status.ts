@@ -1,5 +1,6 @@
 /** The state of a lab: Backends with users, sessions and faults; proxies; parts. */
 import type cassandra from 'cassandra-driver';
+import { describeError } from '../../platform/describe-error.ts';
 import { createDoveadmClient } from './cluster-service/doveadm-client.ts';
 import { DOVEADM_API_KEY } from './dovecot-config.mjs';
 import { readFaults } from './faults.ts';
@@ -40,7 +41,7 @@ export async function readLabStatus(
   const parts = await readParts(lab);
   const problems: string[] = [];
   const cluster = await inTime(readCluster(lab, client)).catch((error: unknown) => {
-    problems.push(error instanceof Error ? error.message : String(error));
+    problems.push(describeError(error));
     return null;
   });
   const hosts = hostsOf(lab.net);

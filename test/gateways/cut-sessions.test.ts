@@ -1,33 +1,13 @@
 /** Sessions are cut at every proxy; one that is dead or frozen holds up nobody for long. */
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { text } from 'node:stream/consumers';
-import { afterEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { createSessionCutter } from '../../lab/mail/cluster-service/cut-sessions.ts';
+import { playHttp } from '../support/played-http.ts';
 
-const servers: Server[] = [];
-afterEach(() => {
-  for (const server of servers.splice(0)) {
-    server.close();
-    server.closeAllConnections();
-  }
-});
+type Asked = [[string, { user: string[] }]];
 
 /** The doveadm of a proxy; `answer` null: it takes the request and says nothing. */
-async function startProxy(answer: unknown) {
-  const asked: unknown[] = [];
-  const server = createServer((request, response) => {
-    void text(request).then((body) => {
-      asked.push(JSON.parse(body));
-      if (answer !== null) response.end(JSON.stringify([answer]));
-    });
-  });
-  servers.push(server);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return { address: '127.0.0.1', port: (server.address() as AddressInfo).port, asked };
-}
+const startProxy = (answer: unknown) =>
+  playHttp<Asked>(() => (answer === null ? null : JSON.stringify([answer])));
 
 const OPTIONS = { host: 'mail1', apiKey: 'key' };
 const DONE = ['doveadmResponse', [{ count: '2' }], 't'];
@@ -44,7 +24,7 @@ it('asks a proxy that is busy once for all who came meanwhile', async () => {
   const proxy = await startProxy(DONE);
   const cut = createSessionCutter([proxy], OPTIONS);
   await Promise.all([cut(['a']), cut(['b']), cut(['c', 'd'])]);
-  const users = proxy.asked.map((body) => (body as [[string, { user: string[] }]])[0][1].user);
+  const users = proxy.asked.map(([[, { user }]]) => user);
   expect(users).toEqual([['a mail1'], ['b mail1', 'c mail1', 'd mail1']]);
 });
 
@@ -55,7 +35,7 @@ it('goes on when a proxy is dead, refuses, or is frozen', async () => {
     startProxy(['error', { type: 'exitCode', exitCode: 75 }, 't']),
     startProxy(DONE),
   ]);
-  servers.pop()?.close();
+  dead.close();
   const proxies = [refusing, dead, well];
   expect(await createSessionCutter(proxies, OPTIONS)(['a'])).toBe(true);
   expect(await createSessionCutter([...proxies, frozen], OPTIONS)(['a'])).toBe(false);

@@ -1,6 +1,7 @@
 /** Breaks what the plan says, when it says so, and takes everything back in the end. */
 import { clearFault, restoreBackends, setFault, setOddities } from '../../lab/mail/faults.ts';
 import type { Oddity } from '../../lab/mail/cluster-service/oddities.ts';
+import { describeError } from '../../platform/describe-error.ts';
 import type { LinkFaultKind } from '../support/fault-proxy.ts';
 import type { FaultKind, PlannedFault } from './plan.ts';
 import { BACKENDS, clusterServiceOf } from './site-parts.ts';
@@ -117,7 +118,7 @@ async function attempt(work: () => Promise<void> | void): Promise<string | null>
     await work();
     return null;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return describeError(error);
   }
 }
 

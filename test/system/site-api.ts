@@ -4,6 +4,7 @@ import type { MoveView } from '../../api/schemas/cluster.ts';
 import type { DecisionView } from '../../api/schemas/decision.ts';
 import type { OperationView } from '../../api/schemas/operation.ts';
 import type { OverviewView } from '../../api/schemas/overview.ts';
+import { describeError } from '../../platform/describe-error.ts';
 
 type Move = z.infer<typeof MoveView>;
 export type { DecisionView, Move, OperationView, OverviewView };
@@ -107,6 +108,6 @@ async function send(
     const said = (await response.json()) as { code?: string; operationId?: string };
     return { status: response.status, answer: said.code ?? said.operationId ?? '' };
   } catch (error) {
-    return { status: 0, answer: error instanceof Error ? error.message : String(error) };
+    return { status: 0, answer: describeError(error) };
   }
 }

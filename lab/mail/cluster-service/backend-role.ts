@@ -1,5 +1,6 @@
 /** The cluster service beside a Backend: doveadm with the `cluster` commands, measurements. */
 import { setTimeout as pause } from 'node:timers/promises';
+import { describeError } from '../../../platform/describe-error.ts';
 import { readAnvilSessions } from './anvil-sessions.ts';
 import type { BackendContext } from './backend-context.ts';
 import { startClusterMap } from './cluster-map.ts';
@@ -10,7 +11,7 @@ import { listenDoveadm } from './doveadm-server.ts';
 import { openGeodb } from './geodb.ts';
 import { openHomeChangeLog } from './home-change-log.ts';
 import { listenHttp, type HttpAnswer } from './http-server.ts';
-import { describeError, type Log } from './log.ts';
+import type { Log } from './log.ts';
 import { measureMetacache } from './metacache-bytes.ts';
 import { createMetrics, METRICS_CONTENT_TYPE } from './metrics-text.ts';
 import { startMovedOffSweeper } from './moved-off-sweeper.ts';

@@ -2,7 +2,8 @@
  * Sites, Backends and rules, read from the GeoDB now and then: logins must not wait for five reads.
  * While the GeoDB is silent, the last map stays.
  */
-import { describeError, type Log } from './log.ts';
+import { describeError } from '../../../platform/describe-error.ts';
+import type { Log } from './log.ts';
 import type { BackendRow, ForceMoveRow, Geodb, SiteRow } from './geodb.ts';
 
 export interface ClusterMap {

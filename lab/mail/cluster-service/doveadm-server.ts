@@ -5,6 +5,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { readFile } from 'node:fs/promises';
+import { describeError } from '../../../platform/describe-error.ts';
 import { isAuthorized } from './api-key.ts';
 import type { BackendContext } from './backend-context.ts';
 import { answerOddly, isHiddenParameter, readOddities, type ActiveOddities } from './oddities.ts';
@@ -18,7 +19,6 @@ import {
 } from './cluster-command.ts';
 import { BadRequestError, parseDoveadmRequest, type DoveadmCommand } from './doveadm-request.ts';
 import { kickUser } from './end-sessions.ts';
-import { describeError } from './log.ts';
 import type { Settings } from './settings.ts';
 
 const PATH = '/doveadm/v1';

@@ -2,7 +2,8 @@
  * What the GeoDB said last about each user. While it is silent, logins are answered from here, at
  * once: after one failure it is asked again only every half second.
  */
-import { describeError, type Log } from './log.ts';
+import { describeError } from '../../../platform/describe-error.ts';
+import type { Log } from './log.ts';
 
 export interface Answer {
   readonly backendId: string | null;

@@ -2,11 +2,11 @@
  * Users with sessions leave in small groups: mark the moves, end the sessions, write the new homes. Together,
  * since a request to the GeoDB for ten costs little more than one for one.
  */
+import { describeError } from '../../../platform/describe-error.ts';
 import { readOwnBackend, type BackendContext } from './backend-context.ts';
 import { findForcedHome } from './choose-home.ts';
 import { endSessions } from './end-sessions.ts';
 import type { BackendRow } from './geodb.ts';
-import { describeError } from './log.ts';
 import {
   isOvertaken,
   microsOf,

@@ -18,8 +18,3 @@ export function createLog(context: LogFields): Log {
     };
   return { info: write('info'), warn: write('warn'), error: write('error') };
 }
-
-/** The text of whatever was thrown. */
-export function describeError(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

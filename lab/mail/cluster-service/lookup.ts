@@ -1,11 +1,12 @@
 /** The login lookup of a proxy: which host serves this user? */
+import { describeError } from '../../../platform/describe-error.ts';
 import type { MoveAwaiter } from './await-move.ts';
 import { chooseHome, findForcedHome } from './choose-home.ts';
 import type { ClusterMapReader } from './cluster-map.ts';
 import type { BackendRow, Geodb, Home } from './geodb.ts';
 import type { HomeChangeLog } from './home-change-log.ts';
 import type { LastAnswers } from './last-answers.ts';
-import { describeError, type Log } from './log.ts';
+import type { Log } from './log.ts';
 import type { Metrics } from './metrics-text.ts';
 import type { MoveNewsBoard } from './move-news.ts';
 import type { ServingHost } from './where.ts';

@@ -1,6 +1,7 @@
 /** Process of the cluster service: one beside each Dovecot of a cluster. */
+import { describeError } from '../../../platform/describe-error.ts';
 import { startBackendRole } from './backend-role.ts';
-import { createLog, describeError } from './log.ts';
+import { createLog } from './log.ts';
 import { startProxyRole } from './proxy-role.ts';
 import { readSettings, SettingsError } from './settings.ts';
 

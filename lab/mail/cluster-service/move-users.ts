@@ -4,11 +4,11 @@
  * process was frozen, say) writes nothing that counts.
  */
 import { setTimeout as pause } from 'node:timers/promises';
+import { describeError } from '../../../platform/describe-error.ts';
 import { readOwnBackend, type BackendContext } from './backend-context.ts';
 import type { Home } from './geodb.ts';
 import { endStrangers, LIST_AGE_MS } from './end-sessions.ts';
 import { leaveTogether } from './leave-together.ts';
-import { describeError } from './log.ts';
 import {
   isOvertaken,
   microsOf,

@@ -2,8 +2,9 @@
  * A login that asked for the home before a move ended may arrive here after it. For a while after
  * each move this looks again who is here, and ends the sessions of those who live elsewhere.
  */
+import { describeError } from '../../../platform/describe-error.ts';
 import type { Geodb } from './geodb.ts';
-import { describeError, type Log } from './log.ts';
+import type { Log } from './log.ts';
 import { readManyHomes } from './read-homes.ts';
 import type { SessionWatch } from './session-watch.ts';
 

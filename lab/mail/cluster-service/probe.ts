@@ -4,8 +4,9 @@
  * kind at a time for one Backend: a frozen one takes 30 s to fail.
  */
 import { randomUUID } from 'node:crypto';
+import { describeError } from '../../../platform/describe-error.ts';
 import type { ClusterMapReader } from './cluster-map.ts';
-import { describeError, type Log } from './log.ts';
+import type { Log } from './log.ts';
 import type { Metrics } from './metrics-text.ts';
 import type { Endpoint } from './settings.ts';
 import { openTextClient } from './text-client.ts';

@@ -1,6 +1,7 @@
 /** The cluster service beside a proxy: lookups, probes, site reachability, metrics. */
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
+import { describeError } from '../../../platform/describe-error.ts';
 import { readLookupDelay } from '../late-lookups.ts';
 import { createMoveAwaiter } from './await-move.ts';
 import { startClusterMap } from './cluster-map.ts';
@@ -9,7 +10,7 @@ import { openGeodb } from './geodb.ts';
 import { openHomeChangeLog } from './home-change-log.ts';
 import { listenHttp, type HttpAnswer } from './http-server.ts';
 import { createLastAnswers } from './last-answers.ts';
-import { describeError, type Log } from './log.ts';
+import type { Log } from './log.ts';
 import { lookUp, NoOpenBackendError, type LookupParts } from './lookup.ts';
 import { readMemory, writeMemory, type Memory } from './memory-file.ts';
 import { createMetrics, METRICS_CONTENT_TYPE, type Metrics } from './metrics-text.ts';

@@ -1,7 +1,8 @@
 /** Measures every 10 s whether the load balancers of the other sites greet, and writes it down. */
+import { describeError } from '../../../platform/describe-error.ts';
 import type { ClusterMapReader } from './cluster-map.ts';
 import type { Geodb, SiteRow } from './geodb.ts';
-import { describeError, type Log } from './log.ts';
+import type { Log } from './log.ts';
 import type { Metrics } from './metrics-text.ts';
 import { openTextClient } from './text-client.ts';
 

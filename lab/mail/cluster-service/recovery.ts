@@ -3,9 +3,9 @@
  * and have no owner any more are dropped, and whoever does not live here is disconnected.
  */
 import { setTimeout as pause } from 'node:timers/promises';
+import { describeError } from '../../../platform/describe-error.ts';
 import { readOwnBackend, type BackendContext } from './backend-context.ts';
 import { endStrangers } from './end-sessions.ts';
-import { describeError } from './log.ts';
 import { readManyHomes } from './read-homes.ts';
 
 export interface Recovery {

@@ -1,7 +1,7 @@
 /** The last step of a move: the new home is written, and from then on it holds. */
+import { describeError } from '../../../platform/describe-error.ts';
 import type { BackendContext } from './backend-context.ts';
 import type { Home } from './geodb.ts';
-import { describeError } from './log.ts';
 import { endOf, logChange, toResult, type MoveOrder, type MoveResult } from './move-order.ts';
 
 /** A user on his way, with the timestamp of this attempt. */

@@ -3,6 +3,7 @@
  * same id, until it is. Every attempt is written down, for the audit.
  */
 import { randomUUID } from 'node:crypto';
+import { describeError } from '../../../platform/describe-error.ts';
 import { openTextClient, type TextClient } from '../cluster-service/text-client.ts';
 import type { MailAddress } from './login-clients.ts';
 import type { RotatingLog } from './rotating-log.ts';
@@ -85,7 +86,7 @@ async function sendMessage(server: MailAddress, user: string, id: string) {
     client.send('QUIT');
     return { outcome: judgeReply(reply, progress.isTextSent), detail: reply };
   } catch (error) {
-    const detail = error instanceof Error ? error.message : String(error);
+    const detail = describeError(error);
     return { outcome: progress.isTextSent ? ('lostAck' as const) : ('noAnswer' as const), detail };
   } finally {
     client.close();

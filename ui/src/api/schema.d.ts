@@ -874,6 +874,7 @@ export interface components {
                 openOperations: number;
                 /** @description Of logins and deliveries; Backends that are offline and empty are left out. null: no attempts. */
                 siteFailureRatio: number | null;
+                /** @description Of the same logins and deliveries. null: nothing was measured. */
                 attemptsPerSec: number | null;
             };
             reachability: {
