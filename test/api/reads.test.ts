@@ -5,6 +5,7 @@ import {
   createApiWorld,
   NORTH,
   ORIGIN,
+  recordedDecision,
   runningOperation,
   SOUTH,
   USERS_ON_FIRST,
@@ -14,7 +15,6 @@ import {
 import { createMetrics } from '../../platform/metrics.ts';
 import { decideBackendHealth } from '../../workflows/policy/decide-backend-health.ts';
 import { aSnapshot } from '../support/cluster-builders.ts';
-import type { RecordedDecision } from '../../workflows/domain/decision.ts';
 import type { LedgerRow } from '../../workflows/domain/user-move.ts';
 
 let world: ApiWorld;
@@ -29,28 +29,6 @@ async function get<T>(path: string): Promise<T> {
   const response = await world.ask('viewer', 'GET', `/api/v1${path}`);
   expect(response.status, await response.clone().text()).toBe(200);
   return (await response.json()) as T;
-}
-
-function decision(fields: Partial<RecordedDecision>): RecordedDecision {
-  return {
-    decisionId: '01K0000000000000000000000A',
-    siteName: SITE,
-    task: 'check_backend_health',
-    kind: 'nothing',
-    reason: 'Healthy',
-    hosts: ['north-mail2'],
-    backendId: null,
-    operationId: null,
-    isDryRun: false,
-    numbers: {},
-    limitingSetting: null,
-    detail: null,
-    snapshotId: 'gone',
-    recordedAtMs: Date.now() - 5000,
-    repeats: 1,
-    lastRepeatedAtMs: Date.now() - 5000,
-    ...fields,
-  };
 }
 
 describe('sites', () => {
@@ -275,14 +253,14 @@ describe('operations', () => {
 
 describe('decisions', () => {
   it('are filtered by task, host and kind, and read even where the snapshot has expired', async () => {
-    const evacuate = decision({
+    const evacuate = recordedDecision({
       decisionId: '01K0000000000000000000000B',
       kind: 'evacuate',
       reason: 'FailureRateCritical',
       hosts: ['north-mail1'],
       numbers: { failureRatio: 1 },
     });
-    await world.dependencies.store.saveDecisions([decision({}), evacuate]);
+    await world.dependencies.store.saveDecisions([recordedDecision({}), evacuate]);
     const reasons = async (query: string) => {
       const page = await get<{ decisions: { reason: string }[] }>(`/decisions${query}`);
       return page.decisions.map(({ reason }) => reason);
@@ -306,7 +284,11 @@ describe('a decision made again', () => {
     const { store } = world.dependencies;
     const snapshotId = await store.saveSnapshot(aSnapshot(), { keep: false });
     const [nothing] = decideBackendHealth(aSnapshot()).decisions;
-    const recorded = decision({ ...nothing, decisionId: '01K0000000000000000000000R', snapshotId });
+    const recorded = recordedDecision({
+      ...nothing,
+      decisionId: '01K0000000000000000000000R',
+      snapshotId,
+    });
     await store.saveDecisions([recorded]);
     expect(await replay(recorded.decisionId)).toMatchObject({ outcome: 'identical' });
 
@@ -509,7 +491,7 @@ describe('overview', () => {
   });
 
   it('says that catastrophe protection holds, with share, limit and hosts', async () => {
-    const held = decision({
+    const held = recordedDecision({
       decisionId: '01K0000000000000000000000C',
       reason: 'CatastropheProtection',
       hosts: ['north-mail1', 'north-mail2', 'north-mail3'],

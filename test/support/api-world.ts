@@ -17,7 +17,11 @@ import { readConfig, type Config } from '../../platform/config.ts';
 import { createLogger } from '../../platform/logger.ts';
 import { createMetrics } from '../../platform/metrics.ts';
 import type { MoveAnswer, MoveRequest } from '../../workflows/contract.ts';
-import { TASK_NAMES, type TaskName } from '../../workflows/domain/decision.ts';
+import {
+  TASK_NAMES,
+  type RecordedDecision,
+  type TaskName,
+} from '../../workflows/domain/decision.ts';
 import type { SiteMetrics } from '../../workflows/domain/metrics.ts';
 import type { Operation } from '../../workflows/domain/operation.ts';
 import { testNet } from './test-net.ts';
@@ -369,5 +373,28 @@ export async function problemFrom(response: Response) {
     system?: string;
     operationId?: string;
     state?: string;
+  };
+}
+
+/** A decision of five seconds ago, as the API reads it. */
+export function recordedDecision(fields: Partial<RecordedDecision>): RecordedDecision {
+  return {
+    decisionId: '01K0000000000000000000000A',
+    siteName: SITE,
+    task: 'check_backend_health',
+    kind: 'nothing',
+    reason: 'Healthy',
+    hosts: ['north-mail2'],
+    backendId: null,
+    operationId: null,
+    isDryRun: false,
+    numbers: {},
+    limitingSetting: null,
+    detail: null,
+    snapshotId: 'gone',
+    recordedAtMs: Date.now() - 5000,
+    repeats: 1,
+    lastRepeatedAtMs: Date.now() - 5000,
+    ...fields,
   };
 }

@@ -4,6 +4,7 @@ import type { SiteMetrics } from '../../workflows/domain/metrics.ts';
 import {
   backendIdOf,
   createApiWorld,
+  recordedDecision,
   resetWorld,
   runningOperation,
   SITE,
@@ -121,11 +122,15 @@ describe('the overview', () => {
     expect(rates).toEqual(['—', '—', '—', '—']);
   });
 
-  it('keeps to the width of a phone', async () => {
-    const { page } = await signIn('operator', 390);
+  it.each([390, 721, 800, 1000, 1241])('keeps to a width of %i', async (width) => {
+    const { page } = await signIn('operator', width);
     await page.getByText('Latest Decisions').waitFor();
-    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390);
-    await page.getByRole('toolbar').getByRole('button', { name: 'Pause automation' }).waitFor();
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
+    // a phone has it at its foot
+    const bar = page.getByRole(width < 721 ? 'toolbar' : 'banner');
+    const box = await bar.getByRole('button', { name: 'Pause automation' }).boundingBox();
+    expect(box?.width).toBeGreaterThan(40);
+    expect((box?.x ?? width) + (box?.width ?? 0)).toBeLessThanOrEqual(width);
   });
 });
 
@@ -296,6 +301,23 @@ describe('features', () => {
     expect(rows).toMatchObject([
       { level: 'global', feature: 'BackendHealthAutoHandling', state: 'dryRun' },
     ]);
+  });
+});
+
+describe('the decisions', () => {
+  it.each([800, 1440])('never break the name of a Backend, %i wide', async (width) => {
+    const hosts = ['north-mail1', 'north-mail2', 'north-mail3'];
+    await world.dependencies.store.saveDecisions([recordedDecision({ hosts })]);
+    const { page } = await signIn('operator', width);
+    await page.goto(`${browser.url}/decisions`);
+    const row = page.locator('summary', { hasText: 'because all are healthy' });
+    await row.getByText('north-mail3').waitFor();
+    const said = (await row.innerText()).replaceAll(/\s+/g, ' ');
+    expect(said).toContain('north-mail1, north-mail2 and north-mail3');
+    for (const host of hosts) {
+      // two lines are more than 30 pixels
+      expect((await row.getByText(host).boundingBox())?.height).toBeLessThan(30);
+    }
   });
 });
 

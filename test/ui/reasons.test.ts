@@ -6,6 +6,7 @@ import {
   decisionHead,
   decisionWhy,
   namedNumber,
+  shortDecision,
 } from '../../ui/src/format/decisions.ts';
 import { stateReasonText } from '../../ui/src/format/operation-states.ts';
 import { blindSentence, REASON_SENTENCES, reasonSentence } from '../../ui/src/format/reasons.ts';
@@ -92,6 +93,13 @@ describe('a decision in words', () => {
     expect(decisionHead({ ...nothing, hosts: ['a', 'b', 'c', 'd'] }, 'north')).toBe(
       'Nothing on 4 Backends',
     );
+  });
+
+  it.each(enumOf('Reason'))('says in a column what %s means, not the code', (reason) => {
+    const short = shortDecision({ ...EVACUATION, kind: 'nothing', reason });
+    expect(short).toMatch(/^Nothing: \S/);
+    if (reason !== 'Blind') expect(short).not.toContain(reason);
+    expect(short).not.toMatch(/[a-z][A-Z]/);
   });
 
   it('takes name and unit of a number from its key', () => {

@@ -169,14 +169,25 @@ const SHORT_REASONS: Readonly<Record<string, string>> = {
   Standby: 'standby',
   RecoveryNotProven: 'not proven',
   HoldDown: 'held down',
+  NoMovesInFlight: 'no move in flight',
+  MovesOnTime: 'moves on time',
   NotTheOwner: 'not the owner',
+  BelowThreshold: 'below threshold',
+  TooFewEligible: 'too few eligible',
+  CannotImprove: 'no better place',
+  UsersResting: 'Users rest',
+  LoadFactorNotZero: 'load factor not 0',
+  NothingStale: 'nothing stale',
   AutoHandlingRestricted: 'restricted',
+  NoBackends: 'no Backend',
 };
 
 /** "Nothing: healthy", "Evacuate", "Would evacuate". */
 export function shortDecision(decision: DecisionFacts): string {
   if (decision.kind !== 'nothing') return actionName(decision.kind, decision.isDryRun);
-  return `Nothing: ${SHORT_REASONS[decision.reason] ?? decision.reason}`;
+  const { reason, hosts } = decision;
+  const short = SHORT_REASONS[reason];
+  return `Nothing: ${short ?? reasonSentence(reason, { ...decision, hostCount: hosts.length })}`;
 }
 
 const CRITICAL_KINDS = ['evacuate', 'setOffline', 'forceMoves'];
