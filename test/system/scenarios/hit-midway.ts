@@ -147,10 +147,7 @@ export async function startSlowly(
   host: string,
   slowPercent = SLOW_PERCENT,
 ): Promise<string> {
-  const api = rig.api(site);
-  const { operationId } = await api.evacuate(host);
-  await api.setSpeed(operationId, slowPercent);
-  return operationId;
+  return (await rig.api(site).evacuate(host, slowPercent)).operationId;
 }
 
 /** Null: not in time. */
