@@ -26,6 +26,7 @@ export interface SiteApi {
   readDecisionsSince(sinceMs: number): Promise<readonly DecisionView[]>;
   /** How the decision comes out when it is made again from its snapshot. */
   replayDecision(decisionId: string): Promise<string>;
+  setSpeed(operationId: string, speedPercent: number): Promise<void>;
   /** Asks for an evacuation by hand. */
   evacuate(host: string, speedPercent?: number): Promise<OperationView>;
   /** One change, asked once; status 0: no answer. `answer`: the code of a refusal, or the operation's id. */
@@ -84,6 +85,9 @@ export function createSiteApi(address: string, token: string, attempts = PATIENT
     send: (method, path, body) => send(address, token, { method, path, body }),
     replayDecision: async (decisionId) =>
       (await ask<{ outcome: string }>(`/decisions/${decisionId}/replay`)).outcome,
+    setSpeed: async (operationId, speedPercent) => {
+      await ask(`/operations/${operationId}/speed`, { speedPercent, reason: 'drill' });
+    },
     evacuate: (host, speedPercent) =>
       ask(`/backends/${host}/evacuate`, { reason: 'by hand', speedPercent }),
   };

@@ -140,7 +140,7 @@ function measureTakeover(
   );
 }
 
-/** Asked for by an operator, and slowed down at once. */
+/** Asked for by an operator, slow from its first user on. */
 export async function startSlowly(
   rig: LabRig,
   site: string,
