@@ -18,6 +18,7 @@ import { createLogger } from '../../platform/logger.ts';
 import { createMetrics } from '../../platform/metrics.ts';
 import type { MoveAnswer, MoveRequest } from '../../workflows/contract.ts';
 import {
+  newDecision,
   TASK_NAMES,
   type RecordedDecision,
   type TaskName,
@@ -381,16 +382,7 @@ export function recordedDecision(fields: Partial<RecordedDecision>): RecordedDec
   return {
     decisionId: '01K0000000000000000000000A',
     siteName: SITE,
-    task: 'check_backend_health',
-    kind: 'nothing',
-    reason: 'Healthy',
-    hosts: ['north-mail2'],
-    backendId: null,
-    operationId: null,
-    isDryRun: false,
-    numbers: {},
-    limitingSetting: null,
-    detail: null,
+    ...newDecision('check_backend_health', 'nothing', 'Healthy', { hosts: ['north-mail2'] }),
     snapshotId: 'gone',
     recordedAtMs: Date.now() - 5000,
     repeats: 1,
